@@ -1,0 +1,716 @@
+"""Result classes, their files, and the warnings about trust.
+
+Results are frozen, keyword-only, compare by identity (arrays make ``==`` ambiguous) and hold NumPy. Every one has
+``to_dict`` (JSON), ``to_frame`` (pandas), ``save`` (npz without pickle; read by `pondera.load`), ``plot`` where a
+picture says more, and shows itself as HTML in notebooks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "KNN",
+    "Attribution",
+    "ConvergenceWarning",
+    "Curve",
+    "Estimate",
+    "InteractionValues",
+    "Interval",
+    "PonderaDeprecationWarning",
+    "Ranking",
+    "ReliabilityWarning",
+    "Result",
+    "Selection",
+    "SobolIndices",
+    "Table",
+    "WeakPrivacyWarning",
+    "WeightWarning",
+    "load",
+]
+
+SCHEMA_VERSION = 1
+
+
+class ReliabilityWarning(UserWarning):
+    """The number was computed as asked, but should not be trusted; the message says why."""
+
+
+class WeightWarning(ReliabilityWarning):
+    """The weights are too uneven: Pareto k above its threshold, or an effective sample size below 10."""
+
+
+class ConvergenceWarning(ReliabilityWarning):
+    """The iteration or the sampling stopped before its tolerance."""
+
+
+class WeakPrivacyWarning(ReliabilityWarning):
+    """The privacy guarantee is weaker than users would expect."""
+
+
+class PonderaDeprecationWarning(FutureWarning):
+    """The name or default changes in a coming release; the message names the replacement."""
+
+
+class Interval(NamedTuple):
+    """A confidence interval; both ends have the shape of the value."""
+
+    lower: Any
+    upper: Any
+
+
+class KNN(NamedTuple):
+    """Nearest neighbours, nearest first: `distances` ``(m, k)`` and int64 `indices` ``(m, k)``."""
+
+    distances: Any
+    indices: Any
+
+
+def _t_quantile(level: float, df: Any) -> Any:
+    """Two-sided Student quantile for `level`; normal where df is infinite."""
+    from scipy.special import ndtri, stdtrit
+
+    p = 0.5 + level / 2
+    df = np.asarray(df, dtype=np.float64)
+    finite = np.isfinite(df)
+    return np.where(finite, stdtrit(np.where(finite, df, 1.0), p), ndtri(p))
+
+
+def _check_level(level: float) -> float:
+    level = float(level)
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level: expected a number between 0 and 1, received {level}")
+    return level
+
+
+def t_interval(value: Any, stderr: Any, df: Any, level: float) -> Interval:
+    """value -+ t(df) stderr; NaN where the standard error is unknown."""
+    level = _check_level(level)
+    value, stderr = np.asarray(value, dtype=np.float64), np.asarray(stderr, dtype=np.float64)
+    half = _t_quantile(level, df) * stderr
+    lower, upper = value - half, value + half
+    if lower.ndim == 0:
+        return Interval(float(lower), float(upper))
+    return Interval(lower, upper)
+
+
+_REGISTRY: dict[str, type[Result]] = {}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Result:
+    """Base of all results: dictionaries, files, frames, HTML."""
+
+    schema_version: ClassVar[int] = SCHEMA_VERSION
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _REGISTRY[cls.__name__] = cls
+
+    def _fields(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values for JSON: arrays become nested lists, NaN and infinities strings."""
+        out: dict[str, Any] = {"type": type(self).__name__, "schema_version": SCHEMA_VERSION}
+        out.update({name: _plain(value) for name, value in self._fields().items()})
+        return out
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Result:
+        """The result that `to_dict` described. Unknown types, fields and newer schemas are refused."""
+        name = data.get("type")
+        target = _REGISTRY.get(str(name))
+        if target is None:
+            raise ValueError(f"data: unknown result type {name!r}")
+        if not issubclass(target, cls):
+            raise ValueError(f"data: holds a {name}, expected a {cls.__name__}")
+        version = data.get("schema_version")
+        if not isinstance(version, int) or version > SCHEMA_VERSION:
+            raise ValueError(
+                f"data: schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}"
+            )
+        known = {f.name for f in dataclasses.fields(target)}
+        values = {k: _revive(v) for k, v in data.items() if k not in ("type", "schema_version")}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"data: {name} has no field(s) {', '.join(unknown)}")
+        return target(**values)
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame of the numbers (needs pandas)."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError("to_frame needs pandas: pip install pandas") from None
+        return pd.DataFrame(self._columns())
+
+    def _columns(self) -> dict[str, Any]:
+        """Equally long columns, for frames and HTML."""
+        return {
+            name: np.atleast_1d(value).ravel()
+            for name, value in self._fields().items()
+            if isinstance(value, (int, float, np.ndarray)) and not isinstance(value, bool)
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write an .npz file without pickle; `pondera.load` reads it. The file appears whole or not at all."""
+        arrays: dict[str, NDArray[Any]] = {}
+        header = {
+            "type": type(self).__name__,
+            "schema_version": SCHEMA_VERSION,
+            "fields": {k: _pack(v, k, arrays) for k, v in self._fields().items()},
+        }
+        arrays["__pondera__"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+        write_atomically(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+
+    def _repr_html_(self) -> str:
+        columns = self._columns()
+        title = html.escape(type(self).__name__)
+        if not columns:
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        n = max(len(c) for c in columns.values())
+        shown = min(n, 30)
+        keep = {k: v for k, v in columns.items() if len(v) == n}
+        head = "".join(f"<th>{html.escape(str(k))}</th>" for k in keep)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_short(v[i]))}</td>" for v in keep.values()) + "</tr>"
+            for i in range(shown)
+        )
+        more = f"<p>{n - shown} more rows</p>" if n > shown else ""
+        return f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+    def __repr__(self) -> str:
+        parts = []
+        for f in dataclasses.fields(self):
+            if f.repr:
+                parts.append(f"{f.name}={_short(getattr(self, f.name))}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def _needs_matplotlib(self, ax: Any, backend: str) -> Any:
+        if backend != "matplotlib":
+            raise ValueError(f"backend: expected 'matplotlib', received {backend!r}")
+        if ax is not None:
+            return ax
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise ImportError("plot needs matplotlib: pip install 'pondera[plot]'") from None
+        return Figure(layout="constrained").add_subplot()
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, (float, np.floating)):
+        return f"{float(value):.6g}"
+    if isinstance(value, np.ndarray):
+        if value.ndim == 0:
+            return _short(value[()])
+        if value.size <= 8:
+            return np.array2string(value, precision=4, separator=", ")
+        return f"<{value.dtype} array of shape {value.shape}>"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {_short(v)}" for k, v in list(value.items())[:12]) + "}"
+    if isinstance(value, tuple) and len(value) > 8 and not hasattr(value, "_fields"):
+        return f"<{len(value)} items>"
+    return repr(value) if not isinstance(value, str) else value
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return number if math.isfinite(number) else {"float": str(number)}
+    if isinstance(value, np.ndarray):
+        flat = value.tolist()
+        return {"array": _plain_list(flat), "dtype": str(value.dtype), "shape": list(value.shape)}
+    if isinstance(value, Result):
+        return value.to_dict()
+    if isinstance(value, Interval):
+        return {"interval": [_plain(value.lower), _plain(value.upper)]}
+    if isinstance(value, Mapping):
+        if all(isinstance(k, str) for k in value):
+            return {"map": {k: _plain(v) for k, v in value.items()}}
+        return {"items": [[_plain(k), _plain(v)] for k, v in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [_plain(v) for v in value]}
+    if isinstance(value, (list, Sequence)):
+        return [_plain(v) for v in value]
+    raise TypeError(f"cannot describe a {type(value).__name__} as plain data")
+
+
+def _plain_list(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain_list(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _revive(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_revive(v) for v in value]
+    if not isinstance(value, Mapping):
+        return value
+    if "type" in value and "schema_version" in value:
+        return Result.from_dict(value)
+    if set(value) == {"float"}:
+        return float(value["float"])
+    if set(value) == {"array", "dtype", "shape"}:
+        dtype = np.dtype(str(value["dtype"]))
+        if dtype.kind not in "biufU":
+            raise ValueError(f"data: arrays of dtype {dtype} are not read")
+        return np.array(value["array"], dtype=dtype).reshape(value["shape"])
+    if set(value) == {"interval"}:
+        lower, upper = value["interval"]
+        return Interval(_revive(lower), _revive(upper))
+    if set(value) == {"tuple"}:
+        return tuple(_revive(v) for v in value["tuple"])
+    if set(value) == {"map"}:
+        return {k: _revive(v) for k, v in value["map"].items()}
+    if set(value) == {"items"}:
+        return {_revive(k): _revive(v) for k, v in value["items"]}
+    raise ValueError(f"data: unknown entry with keys {sorted(value)}")
+
+
+def _pack(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
+    """Like `_plain`, but arrays go into the npz under their path."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biufU":
+            raise TypeError(f"{name}: arrays of dtype {value.dtype} cannot be saved")
+        arrays[name] = value
+        return {"npz": name}
+    if isinstance(value, Result):
+        fields = {k: _pack(v, f"{name}.{k}", arrays) for k, v in value._fields().items()}
+        return {"result": type(value).__name__, "fields": fields}
+    if isinstance(value, Interval):
+        return {"interval": [_pack(v, f"{name}.{i}", arrays) for i, v in enumerate(value)]}
+    if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
+        return {"map": {k: _pack(v, f"{name}.{k}", arrays) for k, v in value.items()}}
+    if isinstance(value, Mapping):
+        pairs = enumerate(value.items())
+        return {"items": [[_plain(k), _pack(v, f"{name}.{i}", arrays)] for i, (k, v) in pairs]}
+    if isinstance(value, tuple):
+        return {"tuple": [_pack(v, f"{name}.{i}", arrays) for i, v in enumerate(value)]}
+    if isinstance(value, list):
+        return [_pack(v, f"{name}.{i}", arrays) for i, v in enumerate(value)]
+    return _plain(value)
+
+
+def _unpack(value: Any, archive: Mapping[str, NDArray[Any]]) -> Any:
+    if isinstance(value, list):
+        return [_unpack(v, archive) for v in value]
+    if isinstance(value, dict):
+        if set(value) == {"npz"}:
+            return archive[value["npz"]]
+        if set(value) == {"result", "fields"}:
+            return _build(value["result"], value["fields"], archive)
+        if set(value) == {"interval"}:
+            return Interval(*(_unpack(v, archive) for v in value["interval"]))
+        if set(value) == {"map"}:
+            return {k: _unpack(v, archive) for k, v in value["map"].items()}
+        if set(value) == {"items"}:
+            return {_revive(k): _unpack(v, archive) for k, v in value["items"]}
+        if set(value) == {"tuple"}:
+            return tuple(_unpack(v, archive) for v in value["tuple"])
+    return _revive(value)
+
+
+def _build(name: str, fields: Mapping[str, Any], archive: Mapping[str, NDArray[Any]]) -> Result:
+    target = _REGISTRY.get(name)
+    if target is None:
+        raise ValueError(f"path: unknown result type {name!r}; is the plugin that wrote it installed?")
+    known = {f.name for f in dataclasses.fields(target)}
+    unknown = sorted(set(fields) - known)
+    if unknown:
+        raise ValueError(f"path: {name} has no field(s) {', '.join(unknown)}")
+    return target(**{k: _unpack(v, archive) for k, v in fields.items()})
+
+
+def load(path: str | os.PathLike[str]) -> Result:
+    """Read a result written by ``result.save``. Nothing is unpickled.
+
+    Parameters
+    ----------
+    path : path-like
+        An .npz file.
+
+    Returns
+    -------
+    Result
+        Of the class that was saved; a plugin's class needs the plugin imported.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a result, or of a newer schema.
+    """
+    import zipfile
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if "__pondera__" not in archive:
+                raise ValueError(f"path: {os.fspath(path)} is not a pondera result")
+            header = json.loads(archive["__pondera__"].tobytes().decode())
+            version = header.get("schema_version")
+            if not isinstance(version, int) or version > SCHEMA_VERSION:
+                raise ValueError(
+                    f"path: schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}"
+                )
+            arrays = {name: archive[name] for name in archive.files if name != "__pondera__"}
+    except (zipfile.BadZipFile, EOFError, UnicodeDecodeError, AttributeError) as error:
+        raise ValueError(f"path: {os.fspath(path)} is not a pondera result ({error})") from None
+    return _build(header["type"], header["fields"], arrays)
+
+
+def write_atomically(path: str | os.PathLike[str], write: Any) -> None:
+    """Call ``write(binary file)`` on a temporary neighbour of `path`, flush it to disk, rename it."""
+    target = Path(path)
+    handle, name = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name[:50]}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Estimate(Result):
+    """A number, or an array of numbers, with its standard error.
+
+    Parameters
+    ----------
+    value : float or ndarray
+    stderr : float or ndarray
+        Standard error, of the value's shape. NaN: unknown. 0: exact.
+    n : int
+        Number of observations behind `stderr`.
+    df : float or ndarray
+        Degrees of freedom of `stderr`; infinite: normal.
+    interval : Interval, optional
+        Stored bounds where they are asymmetric; then `level` is their level.
+    level : float
+        Level of the stored interval.
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> e = po.Estimate(value=1.0, stderr=0.1, n=20, df=19)
+    >>> e
+    Estimate(1 ± 0.1, n=20)
+    >>> round(e.confidence_interval(0.95).upper, 3)
+    1.209
+    """
+
+    value: Any
+    stderr: Any = math.nan
+    n: int = 0
+    df: Any = math.inf
+    interval: Interval | None = None
+    level: float = 0.95
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def confidence_interval(self, level: float = 0.95) -> Interval:
+        """Bounds at `level`: by Student's t, or the stored ones (which know one level only)."""
+        level = _check_level(level)
+        if self.interval is not None:
+            if abs(level - self.level) > 1e-12:
+                raise ValueError(f"level: this interval was made for level {self.level}, not {level}")
+            return self.interval
+        return t_interval(self.value, self.stderr, self.df, level)
+
+    def __float__(self) -> float:
+        if np.ndim(self.value) != 0:
+            raise TypeError("only an Estimate of one number converts to float; use .value")
+        return float(self.value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.value, dtype=dtype)
+
+    def __repr__(self) -> str:
+        if np.ndim(self.value) == 0:
+            return f"{type(self).__name__}({float(self.value):.6g} ± {float(self.stderr):.3g}, n={self.n})"
+        return f"{type(self).__name__}(value={_short(self.value)}, stderr={_short(self.stderr)}, n={self.n})"
+
+    def _columns(self) -> dict[str, Any]:
+        value = np.atleast_1d(np.asarray(self.value, dtype=np.float64)).ravel()
+        stderr = np.broadcast_to(np.asarray(self.stderr, dtype=np.float64), np.shape(self.value))
+        columns = {"value": value, "stderr": np.atleast_1d(stderr).ravel()}
+        bounds = self.confidence_interval(self.level)
+        columns["lower"] = np.atleast_1d(np.asarray(bounds.lower, dtype=np.float64)).ravel()
+        columns["upper"] = np.atleast_1d(np.asarray(bounds.upper, dtype=np.float64)).ravel()
+        return columns
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Attribution(Result):
+    """Values of features, pixels, tokens or other players, with standard errors.
+
+    Parameters
+    ----------
+    values : ndarray
+        ``(players...[, outputs])`` for one input, ``(rows, players...[, outputs])`` for several.
+    base_value : float or ndarray
+        What the values add up from, ``([rows][, outputs])``; NaN where the method is not additive.
+    stderr : ndarray
+        Shape of `values`; 0 for exact methods, NaN unknown.
+    names : tuple of str
+        Names of the players; empty for maps.
+    data : ndarray, optional
+        The explained inputs.
+    output_names : tuple of str
+    df : float
+        Degrees of freedom of `stderr`.
+    diagnostics : dict
+    """
+
+    values: NDArray[Any]
+    base_value: Any = math.nan
+    stderr: Any = math.nan
+    names: tuple[str, ...] = ()
+    data: NDArray[Any] | None = None
+    output_names: tuple[str, ...] = ()
+    df: Any = math.inf
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def confidence_interval(self, level: float = 0.95) -> Interval:
+        """Bounds of every value at `level`."""
+        return t_interval(self.values, self.stderr, self.df, level)
+
+    def ranking(self) -> Ranking:
+        """Players by mean absolute value over rows, largest first; the standard error is that over rows."""
+        values = np.abs(np.asarray(self.values, dtype=np.float64))
+        if values.ndim == 1:
+            scores, stderr = values, np.broadcast_to(self.stderr, values.shape).astype(float)
+        elif values.ndim == 2:
+            scores = values.mean(axis=0)
+            rows = len(values)
+            stderr = values.std(axis=0, ddof=1) / math.sqrt(rows) if rows > 1 else np.full(scores.shape, np.nan)
+        else:
+            raise ValueError("ranking: choose one output first (values must have at most two axes)")
+        names = self.names if len(self.names) == len(scores) else tuple(f"x{i}" for i in range(len(scores)))
+        return Ranking(scores=scores, names=names, stderr=stderr)
+
+    def _columns(self) -> dict[str, Any]:
+        values = np.asarray(self.values)
+        if values.ndim == 1:
+            out: dict[str, Any] = {"name": np.array(self.names)} if self.names else {}
+            out["value"] = values
+            out["stderr"] = np.broadcast_to(self.stderr, values.shape)
+            return out
+        if values.ndim == 2 and len(self.names) == values.shape[1]:
+            return {str(name): values[:, j] for j, name in enumerate(self.names)}
+        return {"value": values.ravel()}
+
+    def plot(self, kind: str | None = None, *, ax: Any = None, backend: str = "matplotlib") -> Any:
+        """Bars with error bars for one input, a map for two axes without names. Returns the Axes; shows nothing."""
+        from .plot import plot_attribution
+
+        return plot_attribution(self, kind, ax=self._needs_matplotlib(ax, backend))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Ranking(Result):
+    """Scores with an order: best first, ties by index."""
+
+    scores: NDArray[Any]
+    names: tuple[str, ...] = ()
+    stderr: Any = math.nan
+    order: NDArray[np.int64] | None = None
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.order is None:
+            order = np.argsort(-np.asarray(self.scores, dtype=np.float64), kind="stable").astype(np.int64)
+            object.__setattr__(self, "order", order)
+        if not self.names:
+            object.__setattr__(self, "names", tuple(f"x{i}" for i in range(len(self.scores))))
+
+    def top(self, k: int) -> tuple[str, ...]:
+        """Names of the `k` best."""
+        assert self.order is not None
+        return tuple(self.names[int(i)] for i in self.order[:k])
+
+    def confidence_interval(self, level: float = 0.95) -> Interval:
+        return t_interval(self.scores, self.stderr, math.inf, level)
+
+    def _columns(self) -> dict[str, Any]:
+        order = self.order
+        stderr = np.broadcast_to(self.stderr, np.shape(self.scores))
+        return {"name": np.array(self.names)[order], "score": self.scores[order], "stderr": stderr[order]}
+
+    def plot(self, kind: str | None = None, *, ax: Any = None, backend: str = "matplotlib") -> Any:
+        """Bars with error bars, best on top. Returns the Axes."""
+        from .plot import plot_ranking
+
+        return plot_ranking(self, kind, ax=self._needs_matplotlib(ax, backend))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Selection(Result):
+    """Chosen items out of `n_items`; repeats are allowed."""
+
+    indices: NDArray[np.int64]
+    n_items: int
+    scores: NDArray[Any] | None = None
+    weights: NDArray[Any] | None = None
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """True for chosen items, ``(n_items,)``."""
+        out = np.zeros(self.n_items, dtype=bool)
+        out[self.indices] = True
+        return out
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each item was chosen, ``(n_items,)``."""
+        return np.bincount(self.indices, minlength=self.n_items).astype(np.int64)
+
+    def _columns(self) -> dict[str, Any]:
+        return {"index": self.indices}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Curve(Result):
+    """y against x with standard errors, and the area under it."""
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    stderr: Any = math.nan
+    area: Estimate | None = None
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def _columns(self) -> dict[str, Any]:
+        return {"x": self.x, "y": self.y, "stderr": np.broadcast_to(self.stderr, np.shape(self.y))}
+
+    def plot(self, kind: str | None = None, *, ax: Any = None, backend: str = "matplotlib") -> Any:
+        """The line with a band of one standard error. Returns the Axes."""
+        from .plot import plot_curve
+
+        return plot_curve(self, kind, ax=self._needs_matplotlib(ax, backend))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class SobolIndices(Result):
+    """Variance-based sensitivity indices: first order, total, and second order where asked for.
+
+    `first` and `total` have shape ``(d,)`` (or ``(d, outputs)``), `second` ``(d, d)`` with NaN on and below the
+    diagonal. The intervals are the bounds at `level`.
+    """
+
+    first: NDArray[Any]
+    total: NDArray[Any]
+    second: NDArray[Any] | None = None
+    first_stderr: NDArray[Any] | None = None
+    total_stderr: NDArray[Any] | None = None
+    second_stderr: NDArray[Any] | None = None
+    first_interval: Interval | None = None
+    total_interval: Interval | None = None
+    second_interval: Interval | None = None
+    level: float = 0.95
+    variance: Any = math.nan
+    names: tuple[str, ...] = ()
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def _columns(self) -> dict[str, Any]:
+        n = len(self.first)
+        names = self.names or tuple(f"x{i}" for i in range(n))
+        columns: dict[str, Any] = {"name": np.array(names)}
+        if np.ndim(self.first) != 1:
+            return columns
+        for name in ("first", "total"):
+            columns[name] = getattr(self, name)
+            stderr = getattr(self, f"{name}_stderr")
+            if stderr is not None:
+                columns[f"{name}_stderr"] = stderr
+            bounds = getattr(self, f"{name}_interval")
+            if bounds is not None:
+                columns[f"{name}_lower"], columns[f"{name}_upper"] = bounds
+        return columns
+
+    def plot(self, kind: str | None = None, *, ax: Any = None, backend: str = "matplotlib") -> Any:
+        """First-order and total indices side by side, with their intervals. Returns the Axes."""
+        from .plot import plot_sobol
+
+        return plot_sobol(self, kind, ax=self._needs_matplotlib(ax, backend))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class InteractionValues(Result):
+    """Interaction indices of sets of players: ``{(i, j): value}`` up to `order`."""
+
+    values: dict[tuple[int, ...], Any]
+    base_value: Any = math.nan
+    stderr: dict[tuple[int, ...], Any] = field(default_factory=dict)
+    order: int = 2
+    index: str = ""
+    n_players: int = 0
+    names: tuple[str, ...] = ()
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def matrix(self) -> NDArray[np.float64]:
+        """Symmetric ``(n_players, n_players)``: pairs off the diagonal, single players on it."""
+        out = np.zeros((self.n_players, self.n_players))
+        for members, value in self.values.items():
+            if len(members) == 1:
+                out[members[0], members[0]] = value
+            elif len(members) == 2:
+                out[members[0], members[1]] = out[members[1], members[0]] = value
+        return out
+
+    def _columns(self) -> dict[str, Any]:
+        keys = list(self.values)
+        label = [" x ".join(self.names[i] if self.names else f"x{i}" for i in key) or "()" for key in keys]
+        return {"players": np.array(label), "value": np.array([self.values[k] for k in keys])}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Table(Result):
+    """Rows of named columns, equally long; strings and numbers."""
+
+    columns: dict[str, NDArray[Any]]
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(column) for name, column in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"columns: expected equal lengths, received {lengths}")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for i in range(len(self)):
+            yield {name: column[i] for name, column in self.columns.items()}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.columns[name]
+
+    def _columns(self) -> dict[str, Any]:
+        return dict(self.columns)
