@@ -18,14 +18,18 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   m.def("isa_name", [] { return std::string(pondera::isa_name()); }, "Instruction set of the hot loops in use.");
   m.def("pool_threads", [] { return pondera::Pool::instance().threads(); }, "Threads of the pool now alive.");
   m.def("memory_live", [] { return pondera::memory_meter().live.load(); }, "Bytes of scratch memory now held.");
-  m.def("memory_peak", [](bool reset) {
-    auto& meter = pondera::memory_meter();
-    const Index peak = meter.peak.load();
-    if (reset) meter.peak = meter.live.load();
-    return peak;
-  }, py::arg("reset") = false, "Most bytes of scratch memory held at once since the last reset.");
-  m.def("memory_fail_after", [](Index bytes) { pondera::memory_meter().fail_after = bytes; }, py::arg("bytes"),
-        "Tests: allocations beyond this many live bytes fail.");
+  m.def(
+      "memory_peak",
+      [](bool reset) {
+        auto& meter = pondera::memory_meter();
+        const Index peak = meter.peak.load();
+        if (reset) meter.peak = meter.live.load();
+        return peak;
+      },
+      py::arg("reset") = false, "Most bytes of scratch memory held at once since the last reset.");
+  m.def(
+      "memory_fail_after", [](Index bytes) { pondera::memory_meter().fail_after = bytes; }, py::arg("bytes"),
+      "Tests: allocations beyond this many live bytes fail.");
   py::module_ random = m.def_submodule("random");
   bind_random(random);
   py::module_ weights = m.def_submodule("weights");

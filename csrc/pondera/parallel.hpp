@@ -1,6 +1,7 @@
 // The pool and the deterministic parallel loop.
 //
-//   for_blocks(n, parallel, body)   calls body(block) once for each block in [0, n), on at most parallel.workers threads
+//   for_blocks(n, parallel, body)   calls body(block) once for each block in [0, n), on at most parallel.workers
+//   threads
 //
 // Blocks are handed out in order; what a block computes must depend on its number alone. Nested loops run serially.
 // The calling thread works too, and it alone calls the poll (at most every 20 ms; Ctrl-C). An exception stops the loop

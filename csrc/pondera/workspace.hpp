@@ -1,4 +1,5 @@
-// Scratch memory of the kernels: aligned, counted, and able to fail on demand in tests. All csrc memory comes from here.
+// Scratch memory of the kernels: aligned, counted, and able to fail on demand in tests. All csrc memory comes from
+// here.
 #pragma once
 
 #include <atomic>
@@ -67,7 +68,8 @@ class Buffer {
     MemoryMeter& meter = memory_meter();
     const Index live = meter.live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
     const std::size_t rounded = (static_cast<std::size_t>(bytes) + kAlign - 1) / kAlign * kAlign;
-    void* memory = live > meter.fail_after.load(std::memory_order_relaxed) ? nullptr : std::aligned_alloc(kAlign, rounded);
+    void* memory =
+        live > meter.fail_after.load(std::memory_order_relaxed) ? nullptr : std::aligned_alloc(kAlign, rounded);
     if (!memory) {
       meter.live.fetch_sub(bytes, std::memory_order_relaxed);
       throw std::bad_alloc();

@@ -64,9 +64,7 @@ def resolve(workers: int | None) -> int:
     try:
         n = operator.index(workers)
     except TypeError:
-        raise TypeError(
-            f"workers: expected an integer or None, received {type(workers).__name__}"
-        ) from None
+        raise TypeError(f"workers: expected an integer or None, received {type(workers).__name__}") from None
     if n == -1:
         return min(available(), _MAX)
     if n < 1:

@@ -34,16 +34,10 @@ def _to_numpy(x: Any, name: str) -> NDArray[Any]:
         raise TypeError(f"{name}: the tensor requires grad; pass {name}.detach()")
     dtype = str(getattr(x, "dtype", ""))
     if "bfloat16" in dtype or "float8" in dtype:
-        raise TypeError(
-            f"{name}: {dtype} is not accepted; convert to float32 first (for torch: {name}.float())"
-        )
+        raise TypeError(f"{name}: {dtype} is not accepted; convert to float32 first (for torch: {name}.float())")
     if _library(x) == "scipy" and hasattr(x, "tocsr"):
         raise TypeError(f"{name}: sparse matrices are not accepted; pass {name}.toarray()")
-    if (
-        hasattr(x, "__dlpack__")
-        and hasattr(x, "__dlpack_device__")
-        and not hasattr(x, "to_numpy")
-    ):
+    if hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__") and not hasattr(x, "to_numpy"):
         device = x.__dlpack_device__()
         if int(device[0]) not in (1, 3, 11):  # CPU, and CUDA's and ROCm's pinned host memory
             raise TypeError(f"{name}: the array is on another device; move it to the CPU first")
@@ -54,14 +48,10 @@ def _to_numpy(x: Any, name: str) -> NDArray[Any]:
     try:
         return np.asarray(x)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise TypeError(
-            f"{name}: expected an array, received {type(x).__name__} ({error})"
-        ) from None
+        raise TypeError(f"{name}: expected an array, received {type(x).__name__} ({error})") from None
 
 
-def as_array(
-    x: Any, name: str, *, kind: Kind = "float", ndim: int | tuple[int, ...] | None = None
-) -> NDArray[Any]:
+def as_array(x: Any, name: str, *, kind: Kind = "float", ndim: int | tuple[int, ...] | None = None) -> NDArray[Any]:
     """`x` as a C-contiguous NumPy array, or an error that names the argument.
 
     Parameters
@@ -83,7 +73,7 @@ def as_array(
     array = _to_numpy(x, name)
     dtype = array.dtype
     if kind == "float":
-        if dtype.kind == "f" and dtype.itemsize == 4 or dtype == np.float16:
+        if (dtype.kind == "f" and dtype.itemsize == 4) or dtype == np.float16:
             target: Any = np.float32
         elif dtype == np.float64 or dtype.kind in "iub":
             target = np.float64
@@ -91,9 +81,7 @@ def as_array(
             if dtype.itemsize == 8:
                 target = np.float64
             else:
-                raise TypeError(
-                    f"{name}: {dtype} is not accepted; convert with {name}.astype('float64')"
-                )
+                raise TypeError(f"{name}: {dtype} is not accepted; convert with {name}.astype('float64')")
         elif dtype.kind == "c":
             raise TypeError(f"{name}: complex numbers are not accepted; pass the real part")
         else:
@@ -116,20 +104,14 @@ def as_array(
         allowed = (ndim,) if isinstance(ndim, int) else ndim
         if array.ndim not in allowed:
             expected = " or ".join(f"{n}-d" for n in allowed)
-            remedy = (
-                "; reshape(-1, 1) makes one column of it" if array.ndim == 1 and 2 in allowed else ""
-            )
-            raise ValueError(
-                f"{name}: expected a {expected} array, received shape {array.shape}{remedy}"
-            )
+            remedy = "; reshape(-1, 1) makes one column of it" if array.ndim == 1 and 2 in allowed else ""
+            raise ValueError(f"{name}: expected a {expected} array, received shape {array.shape}{remedy}")
     if array.ndim == 0:
         return array.astype(target)
     return np.ascontiguousarray(array, dtype=target)
 
 
-def as_float(
-    x: Any, name: str, *, ndim: int | tuple[int, ...] | None = None, finite: bool = False
-) -> NDArray[Any]:
+def as_float(x: Any, name: str, *, ndim: int | tuple[int, ...] | None = None, finite: bool = False) -> NDArray[Any]:
     """`as_array` for real numbers; with `finite`, NaN and infinities are a ValueError that gives the first position."""
     array = as_array(x, name, kind="float", ndim=ndim)
     if finite:
@@ -149,9 +131,7 @@ def check_finite(array: NDArray[Any], name: str) -> None:
         position = tuple(int(i) for i in np.unravel_index(int(np.argmin(good)), array.shape))
         where = position[0] if len(position) == 1 else position
         count = int(array.size - np.count_nonzero(good))
-        raise ValueError(
-            f"{name}: {count} value(s) are NaN or infinite, the first ({array[position]}) at {where}"
-        )
+        raise ValueError(f"{name}: {count} value(s) are NaN or infinite, the first ({array[position]}) at {where}")
 
 
 def like(first: Any) -> Callable[[NDArray[Any]], Any]:

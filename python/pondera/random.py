@@ -183,9 +183,7 @@ class Stream:
 
     def permutation(self, n: int) -> NDArray[np.int64]:
         """A uniform permutation of 0, ..., `n` - 1: the indices sorted by their uniform, then by index."""
-        return np.argsort(self.uniform(np.arange(n, dtype=np.uint64)), kind="stable").astype(
-            np.int64, copy=False
-        )
+        return np.argsort(self.uniform(np.arange(n, dtype=np.uint64)), kind="stable").astype(np.int64, copy=False)
 
 
 def _elements(index: ArrayLike) -> NDArray[np.uint64]:
@@ -230,9 +228,7 @@ def key(rng: Any = None) -> Key:
         word = int(np.random.default_rng(rng).integers(0, 2**64, dtype=np.uint64))
     except (TypeError, ValueError) as error:
         kind = type(error)
-        raise kind(
-            f"rng: expected None, an integer, a Generator or a Key, received {rng!r}"
-        ) from None
+        raise kind(f"rng: expected None, an integer, a Generator or a Key, received {rng!r}") from None
     return Key(word % _WORD, word // _WORD)
 
 
@@ -244,9 +240,7 @@ def _key_from_jax(rng: Any) -> Key:
         data = key_data(rng)
     words = np.asarray(data)
     if words.dtype != np.uint32 or words.shape != (2,):
-        raise TypeError(
-            f"rng: expected a JAX key of two uint32 words, received {words.dtype}{words.shape}"
-        )
+        raise TypeError(f"rng: expected a JAX key of two uint32 words, received {words.dtype}{words.shape}")
     return Key(int(words[0]), int(words[1]))
 
 
@@ -256,22 +250,16 @@ def generator(key: Key, purpose: int, block: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=child.k0 | child.k1 << 32))
 
 
-def counter_uniform(
-    key: Key, stream: int, index: ArrayLike, *, purpose: int = Purpose.UNIFORM
-) -> NDArray[np.float64]:
+def counter_uniform(key: Key, stream: int, index: ArrayLike, *, purpose: int = Purpose.UNIFORM) -> NDArray[np.float64]:
     """Uniforms in (0, 1) at `index` of row `stream` of `key`; shape of `index`."""
     return key.stream(purpose, stream).uniform(index)
 
 
-def counter_gumbel(
-    key: Key, stream: int, index: ArrayLike, *, purpose: int = Purpose.GUMBEL
-) -> NDArray[np.float64]:
+def counter_gumbel(key: Key, stream: int, index: ArrayLike, *, purpose: int = Purpose.GUMBEL) -> NDArray[np.float64]:
     """Standard Gumbel draws at `index` of row `stream` of `key`; shape of `index`."""
     return key.stream(purpose, stream).gumbel(index)
 
 
-def counter_normal(
-    key: Key, stream: int, index: ArrayLike, *, purpose: int = Purpose.NORMAL
-) -> NDArray[np.float64]:
+def counter_normal(key: Key, stream: int, index: ArrayLike, *, purpose: int = Purpose.NORMAL) -> NDArray[np.float64]:
     """Standard normal draws at `index` of row `stream` of `key`; shape of `index`."""
     return key.stream(purpose, stream).normal(index)

@@ -129,9 +129,7 @@ def _resolve(target: str, owner: Method) -> Any:
         try:
             importlib.import_module(requirement)
         except ImportError as error:
-            raise ImportError(
-                f"{owner.full_name} needs {requirement}: pip install {requirement} ({error})"
-            ) from error
+            raise ImportError(f"{owner.full_name} needs {requirement}: pip install {requirement} ({error})") from error
     value: Any = importlib.import_module(module_name)
     for part in attribute.split("."):
         value = getattr(value, part)
@@ -238,9 +236,7 @@ def failures() -> dict[str, str]:
     return dict(_failures)
 
 
-def methods(
-    *, kind: str | None = None, plugin: str | None = None, system: str | None = None
-) -> tuple[Method, ...]:
+def methods(*, kind: str | None = None, plugin: str | None = None, system: str | None = None) -> tuple[Method, ...]:
     """All methods, optionally those of one kind, plugin or system. No target is imported.
 
     Raises

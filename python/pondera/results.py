@@ -139,9 +139,7 @@ class Result:
             raise ValueError(f"data: holds a {name}, expected a {cls.__name__}")
         version = data.get("schema_version")
         if not isinstance(version, int) or version > SCHEMA_VERSION:
-            raise ValueError(
-                f"data: schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}"
-            )
+            raise ValueError(f"data: schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}")
         known = {f.name for f in dataclasses.fields(target)}
         values = {k: _revive(v) for k, v in data.items() if k not in ("type", "schema_version")}
         unknown = sorted(set(values) - known)
@@ -370,9 +368,7 @@ def load(path: str | os.PathLike[str]) -> Result:
             header = json.loads(archive["__pondera__"].tobytes().decode())
             version = header.get("schema_version")
             if not isinstance(version, int) or version > SCHEMA_VERSION:
-                raise ValueError(
-                    f"path: schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}"
-                )
+                raise ValueError(f"path: schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}")
             arrays = {name: archive[name] for name in archive.files if name != "__pondera__"}
     except (zipfile.BadZipFile, EOFError, UnicodeDecodeError, AttributeError) as error:
         raise ValueError(f"path: {os.fspath(path)} is not a pondera result ({error})") from None

@@ -36,9 +36,9 @@ PONDERA_NAMESPACE_END
 #endif
 PONDERA_NAMESPACE_BEGIN
 namespace PONDERA_ISA {
+#include "pondera/isa/loops.inl"
 #include "pondera/isa/math.inl"
 #include "pondera/isa/philox.inl"
-#include "pondera/isa/loops.inl"
 }  // namespace PONDERA_ISA
 PONDERA_NAMESPACE_END
 #ifdef PONDERA_ISA_DEFINED_HERE

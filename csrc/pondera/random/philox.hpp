@@ -75,7 +75,8 @@ class Stream {
 // Child key: one Philox call on two words of data; `kind` keeps integers and strings apart. The purpose byte 0 is
 // used nowhere else, so a child key never equals words that a stream of the parent hands out.
 inline Key fold_in(Key key, std::uint64_t data, std::uint32_t kind) noexcept {
-  const Words r = philox(static_cast<std::uint32_t>(data), static_cast<std::uint32_t>(data >> 32), kind, 0u, key.k0, key.k1);
+  const Words r =
+      philox(static_cast<std::uint32_t>(data), static_cast<std::uint32_t>(data >> 32), kind, 0u, key.k0, key.k1);
   return Key{r.w[0], r.w[1]};
 }
 
