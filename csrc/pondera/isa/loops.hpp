@@ -36,9 +36,11 @@ PONDERA_NAMESPACE_END
 #endif
 PONDERA_NAMESPACE_BEGIN
 namespace PONDERA_ISA {
-#include "pondera/isa/loops.inl"
+// clang-format off: each needs the one before
 #include "pondera/isa/math.inl"
 #include "pondera/isa/philox.inl"
+#include "pondera/isa/loops.inl"
+// clang-format on
 }  // namespace PONDERA_ISA
 PONDERA_NAMESPACE_END
 #ifdef PONDERA_ISA_DEFINED_HERE

@@ -1,1 +1,1 @@
-"""Examples of the core's methods for the conformance kit: small, fixed, on data that ships with NumPy or is made here."""
+"""Examples of the core's methods for the conformance kit: small, fixed, made here or shipped with NumPy."""
