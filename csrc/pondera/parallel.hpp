@@ -116,8 +116,14 @@ class Job {
       lock.lock();
     }
   }
+  // Moved out of the job: a thread that lets go of the job last must not destroy the caller's exception.
   void rethrow() {
-    if (error_) std::rethrow_exception(error_);
+    std::exception_ptr error;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      error.swap(error_);
+    }
+    if (error) std::rethrow_exception(error);
   }
 
  private:
