@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,7 +23,7 @@ using pondera::Parallel;
 
 namespace {
 
-int failures = 0, checks = 0;
+std::atomic<int> failures{0}, checks{0};
 
 void check(bool good, const char* text, int line) {
   ++checks;
@@ -375,6 +376,6 @@ int main(int argc, char** argv) {
   a_forked_child_starts_its_own_pool();
   scratch_memory_is_counted_and_can_fail();
   idle_threads_retire();
-  std::printf("%s: %d checks, %d failed\n", pondera::isa_name(), checks, failures);
+  std::printf("%s: %d checks, %d failed\n", pondera::isa_name(), checks.load(), failures.load());
   return failures != 0;
 }

@@ -38,8 +38,8 @@ inline double exp_tail(double r) noexcept {
   p = p * r + 1.0 / 120.0;
   p = p * r + 1.0 / 24.0;
   p = p * r + 1.0 / 6.0;
-  p = p * r + 0.5;
-  return p * (r * r);
+  const double half_square = 0.5 * (r * r);  // kept apart: its rounding is what counts in expm1
+  return half_square + (half_square * r) * (p + p);
 }
 
 // 2^k for integer-valued k in [-1022, 1023].
@@ -76,13 +76,15 @@ inline double expm1(double x) noexcept {
   // 2^k (1 + r + q) - 1 = (2^k - 1) + 2^k r + 2^k q, largest first with the error of each sum carried.
   const double k1 = ((k * 0.5 + kRound) - kRound);
   const double s1 = pow2i(k1), s2 = pow2i(k - k1);
-  const double t = s1 * s2 < kInf ? s1 * s2 - 1.0 : s1 * s2;
+  const double scale = s1 * s2;  // infinite for k = 1024 only; then the last form below is taken
+  const double t = scale - 1.0;
+  const double t_err = (scale - t) - 1.0;  // what rounding took from 2^k - 1 for k > 52
   const double a = (r * s1) * s2, b = (q * s1) * s2;
   const bool big = t * t > a * a;
   const double larger = big ? t : a, smaller = big ? a : t;
   const double sum = larger + smaller;
   const double err = smaller - (sum - larger);
-  double out = sum + (err + b);
+  double out = sum + ((err + t_err) + b);
   out = (k > 60.0) ? ((1.0 + (r + q)) * s1) * s2 : out;
   out = (k == 0.0) ? r + q : out;
   const double ax = x < 0 ? -x : x;
