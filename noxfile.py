@@ -62,9 +62,7 @@ def lint(session: nox.Session) -> None:
     sources = [str(p) for p in sorted((ROOT / "csrc").rglob("*")) if p.suffix in (".hpp", ".cpp")]
     session.run("clang-format", "--dry-run", "--Werror", *sources)
     session.run("python", "tools/stubs.py", "--check")
-    extension = session.run(
-        "python", "-c", "import pondera._core as c; print(c.__file__)", silent=True
-    )
+    extension = session.run("python", "-c", "import pondera._core as c; print(c.__file__)", silent=True)
     session.run("python", "tools/symbols.py", str(extension).strip().splitlines()[-1])
     if "--quick" not in session.posargs:
         build = Path(session.create_tmp()) / "tidy"

@@ -25,7 +25,9 @@ def write(results: Path, target: Path) -> None:
     for path in sorted(results.glob("*.json")):
         data = json.loads(path.read_text())
         verdict = "reproduced" if data["reproduced"] else "**not reproduced**"
-        parts.append(f"## {data['plugin']}: {data['title']}\n\n{verdict.capitalize()}; seeds: {_cell(data.get('seeds', ''))}.")
+        parts.append(
+            f"## {data['plugin']}: {data['title']}\n\n{verdict.capitalize()}; seeds: {_cell(data.get('seeds', ''))}."
+        )
         parts.append(f" {data['reason']}\n\n" if data.get("reason") else "\n\n")
         parts.append("| measured | ours | baseline | paper |\n| --- | --- | --- | --- |\n")
         for row in data["rows"]:

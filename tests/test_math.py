@@ -63,7 +63,7 @@ def test_functions_are_monotone_on_neighbouring_doubles(name):
     x = np.unique(points(name, 10))
     dense = np.unique(neighbours(x, 30))
     y = getattr(_core.random, name)(dense)
-    # Within one ulp of error a monotone function may repeat a value but must not fall by more than that; log may not fall at all.
+    # Within one ulp of error a function may fall by one ulp between neighbours; log is promised not to fall at all.
     fall = np.max(np.maximum.accumulate(y) - y)
     assert fall <= (0.0 if name == "log" else np.max(np.spacing(np.abs(y))))
 

@@ -1,6 +1,6 @@
 """Proves the packaging: sdist, wheel from it, headers for a plugin's CMake project, an editable install that rebuilds.
 
-    python tools/packaging.py PYTHON     (PYTHON has `build` and the build dependencies)
+python tools/packaging.py PYTHON     (PYTHON has `build` and the build dependencies)
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ def run_main() -> None:
         clone = Path(directory) / "pondera"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
         kept = ("PATH", "HOME", "LANG", "SSL_CERT_FILE")
-        bare = {k: v for k, v in os.environ.items() if k in kept or k.startswith(("PIP_", "UV_")) or "proxy" in k.lower()}
+        bare = {
+            k: v for k, v in os.environ.items() if k in kept or k.startswith(("PIP_", "UV_")) or "proxy" in k.lower()
+        }
         shell(blocks("sh")[0], clone, bare)
         report = clone / "report.html"
         if not report.is_file() or not 10_000 < report.stat().st_size < 3_000_000:
@@ -41,7 +43,9 @@ def run_main() -> None:
         shell(".venv/bin/pip install -q ./plugins/information ./plugins/attribution", clone, bare)
         for number, code in enumerate(blocks("python")):
             print(f"README.md, Python block {number + 1}", flush=True)
-            subprocess.run([str(clone / ".venv/bin/python"), "-W", "error", "-c", code], cwd=clone, env=bare, check=True)
+            subprocess.run(
+                [str(clone / ".venv/bin/python"), "-W", "error", "-c", code], cwd=clone, env=bare, check=True
+            )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,11 @@ def main() -> int:
         f"{path.parent.name}/{path.name}: {name}"
         for path in objects
         for name in weak_symbols(path)
-        if not name.removeprefix("vtable for ").removeprefix("guard variable for ").split("(")[0].rpartition(" ")[2].startswith("pondera::")
+        if not name.removeprefix("vtable for ")
+        .removeprefix("guard variable for ")
+        .split("(")[0]
+        .rpartition(" ")[2]
+        .startswith("pondera::")
     }
     for line in sorted(bad):
         print(f"weak symbol outside pondera:: in {line}")

@@ -59,7 +59,10 @@ def main() -> None:
             miss = "  miss" if target is not None and row["ratio"] < target else ""
             goal = "" if target is None else f"{target:7.1f}"
             label = f"{row['name']} / {row['peer']}"
-            print(f"{label[:58]:58} {row['ours_s']:9.4g} {row['peer_s']:9.4g} {row['ratio']:7.2f} {goal:>7}{miss}", flush=True)
+            print(
+                f"{label[:58]:58} {row['ours_s']:9.4g} {row['peer_s']:9.4g} {row['ratio']:7.2f} {goal:>7}{miss}",
+                flush=True,
+            )
     if arguments.json:
         text = json.dumps({**head, "rows": rows}, indent=1)
         write_atomically(arguments.json, lambda file: file.write(text.encode()))

@@ -46,7 +46,7 @@ Indices = NDArray[np.int64]
 
 
 class Sampled(NamedTuple):
-    """A sample without replacement: indices in order of selection, threshold key, inclusion probability of each item."""
+    """A sample without replacement: indices in order of selection, threshold key, inclusion of each item."""
 
     indices: Any
     threshold: Any
@@ -165,6 +165,10 @@ def resample(
 
 def _raw(x: Any) -> Any:
     return x.log_weights if isinstance(x, Weights) else x
+
+
+def _normalized(weights: Any) -> Any:
+    return weights.normalized if isinstance(weights, Weights) else weights
 
 
 def _rows(log_weights: Any, weights: Any, nan: Any) -> tuple[NDArray[np.float64], bool, tuple[int, ...]]:
@@ -316,7 +320,7 @@ class AliasTable:
     """
 
     def __init__(self, weights: ArrayLike) -> None:
-        array = weights.normalized if isinstance(weights, Weights) else _plain(weights)
+        array = _plain(_normalized(weights))
         if array.ndim != 1:
             raise ValueError(f"weights: expected one row, received shape {array.shape}")
         if array.size == 0 or not array.max() > 0:
@@ -741,10 +745,7 @@ def weighted_quantile(
     level = np.asarray(q, dtype=np.float64)
     if not ((level >= 0) & (level <= 1)).all():
         raise ValueError("q: expected probabilities in [0, 1]")
-    if weights is None:
-        w = np.ones(len(v))
-    else:
-        w = weights.normalized if isinstance(weights, Weights) else _plain(weights)
+    w = np.ones(len(v)) if weights is None else _plain(_normalized(weights))
     if w.shape != v.shape:
         raise ValueError(f"weights: expected shape {v.shape}, received {w.shape}")
     order = np.argsort(v, kind="stable")

@@ -67,7 +67,7 @@ def log_weights_of(
     array = as_float(_raw(x), name)
     if array.ndim == 0:
         raise ValueError(f"{name}: expected at least one axis, received a scalar")
-    rows = np.ascontiguousarray(array, dtype=np.float64).reshape(-1, array.shape[-1])
+    rows = np.ascontiguousarray(array, dtype=np.float64).reshape(math.prod(array.shape[:-1]), array.shape[-1])
     if rows.size:
         top, at = _core.weights.first_bad(rows, resolve(workers))
         if at < rows.size:
@@ -186,7 +186,7 @@ class Weights(Result):
         top, s1, _ = self._summaries()
         out = _core.weights.exp_shifted(self._rows, np.where(np.isfinite(top), top, 0.0), resolve(None))
         out /= np.where(s1 > 0, s1, 1.0)[:, None]
-        return out.reshape(self.log_weights.shape)
+        return np.asarray(out.reshape(self.log_weights.shape))
 
     @property
     def relative(self) -> Floats:
@@ -325,7 +325,7 @@ class Weights(Result):
         if k > khat_threshold(len(self)) or ess < 10:
             diagnostics["unreliable"] = True
             warnings.warn(
-                f"weights: Pareto k = {k:.2f}, effective sample size {ess:.1f} of {len(self)}; the estimate is unreliable",
+                f"weights: Pareto k = {k:.2f}, effective sample size {ess:.1f} of {len(self)}; do not trust this",
                 WeightWarning,
                 stacklevel=3,
             )

@@ -12,13 +12,13 @@ struct ParetoFit {
   double k, sigma;
 };
 
-// Generalised Pareto fit to ascending excesses y[0..n); {nan, nan} where the first quartile coincides with the least.
+// Generalised Pareto fit to ascending excesses y[0..n); {nan, nan} where a quarter of them is zero (ties at the cut).
 // O(n sqrt n); n.
 inline ParetoFit fit_pareto(const double* y, Index n) {
   const double nan = __builtin_nan("");
   const Index candidates = 30 + static_cast<Index>(__builtin_sqrt(static_cast<double>(n)));
   const double quartile = y[static_cast<Index>(static_cast<double>(n) / 4.0 + 0.5) - 1];
-  if (!(quartile > y[0])) return {nan, nan};
+  if (!(quartile > 0.0)) return {nan, nan};
   const double count = static_cast<double>(n), largest = y[n - 1];
   Buffer<double> b(candidates), profile(candidates), scratch(n);
   const auto mean_log1p = [&](double slope) {
