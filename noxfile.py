@@ -33,7 +33,7 @@ _wheel: list[Path] = []
 
 
 def install(session: nox.Session, *groups: str, extras: str = EXTRAS) -> None:
-    """The core and every plugin from this checkout, with the dependencies of `groups`. One wheel serves one run of nox."""
+    """The core and every plugin from this checkout, and dependency groups. One wheel serves one run of nox."""
     if not _wheel:
         where = ROOT / "dist" / "nox"
         shutil.rmtree(where, ignore_errors=True)

@@ -23,7 +23,7 @@ class Elementwise:
 
 
 class Draws:
-    params = ["bits", "uniform", "normal", "gumbel"]
+    params = ("bits", "uniform", "normal", "gumbel")
     param_names = ("kind",)
 
     def setup(self, kind: str) -> None:

@@ -180,7 +180,7 @@ def _rows(log_weights: Any, weights: Any, nan: Any) -> tuple[NDArray[np.float64]
         log_weights, weights = weights, None
     if weights is not None:
         array = _plain(weights)
-        return np.ascontiguousarray(array.reshape(-1, array.shape[-1])), False, array.shape
+        return np.ascontiguousarray(array.reshape(math.prod(array.shape[:-1]), array.shape[-1])), False, array.shape
     raw = _raw(log_weights)
     rows = log_weights_of(raw, nan=nan)
     shape = tuple(raw.shape) if hasattr(raw, "shape") else np.shape(raw)
