@@ -100,6 +100,7 @@ def _child(queue: multiprocessing.Queue) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*:RuntimeWarning")  # JAX, where another test of this process imported it
 def test_a_forked_child_computes():
     assert _core.random.sum(np.ones(1_000_000), 4) == 1e6
     context = multiprocessing.get_context("fork")
