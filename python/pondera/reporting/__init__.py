@@ -1,0 +1,1 @@
+"""The report: `report` analyses two samples, `render_html` shows the result."""
