@@ -1,4 +1,4 @@
-"""The page of a report in headless Chromium: nothing leaves, nothing hostile runs, and hands, keys and eyes reach it."""
+"""The page of a report in Chromium: nothing leaves, nothing hostile runs, and hands, keys and eyes reach it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def large() -> dict:
     ]
     document["sections"] += [
         {"id": f"more{k}", "title": "More", "lead": "", "level": None, "notes": [], "charts": [], "tables": tables}
-        for k in range(4)
+        for k in range(8)
     ]
     return document
 
@@ -218,11 +218,13 @@ def test_texts_have_the_contrast_that_wcag_asks_for(visit, scheme):
             return 0.2126 * r + 0.7152 * g + 0.0722 * b;
           };
           const poor = [];
-          for (const e of document.querySelectorAll("p, li, h1, h2, h3, a, dt, dd, small, th, td, summary, button, .badge, .tick")) {
+          const texts = "p, li, h1, h2, h3, a, dt, dd, small, th, td, summary, button, .badge, .tick";
+          for (const e of document.querySelectorAll(texts)) {
             let up = e;
             while (up && getComputedStyle(up).backgroundColor === "rgba(0, 0, 0, 0)") up = up.parentElement;
             const style = getComputedStyle(e);
-            const [a, b] = [lum(e.matches(".tick") ? style.fill : style.color), lum(getComputedStyle(up || document.body).backgroundColor)];
+            const a = lum(e.matches(".tick") ? style.fill : style.color);
+            const b = lum(getComputedStyle(up || document.body).backgroundColor);
             const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
             if (ratio < 4.5) poor.push([e.outerHTML.slice(0, 80), ratio]);
           }
@@ -257,9 +259,11 @@ def test_hostile_texts_are_shown_and_never_run(visit):
     for button in page.locator("thead button").all()[:20]:
         button.click()
     assert page.evaluate("window.pwn") is None
-    foreign = "img, iframe, object, embed, base, link, form, svg svg script, template, body style, [onload], [onerror], [style]"
-    allowed = page.locator("#tip")  # moved by the script through the object model, which the policy allows
-    assert page.locator(foreign).count() == allowed.locator("xpath=self::*[@style]").count()
+    # The tooltip is moved by our script through the object model, which the policy allows.
+    foreign = (
+        "img, iframe, object, embed, base, link, form, template, body style, [onload], [onerror], [style]:not(#tip)"
+    )
+    assert page.locator(foreign).count() == 0
     assert page.locator("script").count() == page.locator("style").count() == 1
     assert all(
         href.startswith("#") for href in page.locator("a").evaluate_all("e => e.map(a => a.getAttribute('href'))")
@@ -328,7 +332,8 @@ def test_the_first_paint_comes_within_two_seconds(visit, files, name):
     assert name == "report" or files[name].stat().st_size > 1_500_000
     page = visit(name)
     paint = page.evaluate(
-        """() => new Promise((done) => new PerformanceObserver((list) => done(list.getEntriesByName("first-contentful-paint")[0].startTime))
-          .observe({ type: "paint", buffered: true }))"""
+        """() => new Promise((done) => new PerformanceObserver((list) => {
+          for (const entry of list.getEntriesByName("first-contentful-paint")) done(entry.startTime);
+        }).observe({ type: "paint", buffered: true }))"""
     )
     assert paint < 2000

@@ -75,7 +75,7 @@ def number(value: float, decimals: int | None = None) -> str:
     if size and (size >= 1e6 or size < 1e-4) and not (float(value).is_integer() and size < 1e12):
         mantissa, exponent = f"{value:.2e}".split("e")
         text = f"{mantissa}e{int(exponent)}"
-    elif decimals is not None and (size == 0 or size >= 0.5 * 10.0**-decimals):
+    elif decimals is not None and (size == 0 or 0.5 * 10.0**-decimals <= size < 1e6):
         text = f"{value:,.{decimals}f}"
     elif float(value).is_integer():
         text = f"{int(value):,}"

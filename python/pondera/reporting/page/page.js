@@ -84,6 +84,7 @@
     mark.setAttribute("tabindex", "-1");
     other.setAttribute("tabindex", "0");
     other.focus({ focusVisible: true });
+    show(other); // it may have had the focus already
   });
 
   // Ascending, then descending; missing values stay last; equal rows keep their order.
