@@ -176,15 +176,19 @@ def _inputs(source: Mapping[str, Any], limits: Limits) -> list[dict[str, str]]:
         if not isinstance(sample, Mapping):
             continue
         rows, used, columns = (finite(sample.get(k)) for k in ("rows", "used_rows", "columns"))
-        detail = [] if rows is None else [f"{number(rows)} rows"]
-        detail += [] if columns is None else [f"{number(columns)} columns"]
+        detail = [] if rows is None else [_counted(rows, "row")]
+        detail += [] if columns is None else [_counted(columns, "column")]
         if used is not None and used != rows:
-            detail.append(f"{number(used)} rows used")
+            detail.append(f"{_counted(used, 'row')} used")
         out.append({"title": title, "text": visible(sample.get("name"), limits.name), "detail": " · ".join(detail)})
     for key, title in (("label", "Label"), ("task", "Task"), ("model", "Model"), ("seed", "Seed")):
         if source.get(key) is not None:
             out.append({"title": title, "text": visible(source[key], limits.name), "detail": ""})
     return out
+
+
+def _counted(n: float, noun: str) -> str:
+    return f"{number(n)} {noun}{'' if n == 1 else 's'}"
 
 
 def _section(source: Mapping[str, Any], anchor: str, place: int, limits: Limits) -> dict[str, Any]:

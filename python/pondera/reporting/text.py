@@ -26,8 +26,7 @@ def _shown(match: re.Match[str]) -> str:
     # Cc, Cf, Cs, Zl, Zp: controls, formats (direction overrides), lone surrogates, line and paragraph separators.
     if char in _KEPT or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
         return char
-    code = ord(char)
-    return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(char):04X}⟩"
 
 
 def visible(value: object, limit: int) -> str:
