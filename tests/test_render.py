@@ -132,7 +132,15 @@ def test_hostile_texts_are_shown_and_make_no_element():
 def test_controls_and_direction_overrides_are_visible():
     page = render_html(hostile_document())
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]", page)
-    for shown in ("⟨U+2028⟩", "⟨U+2029⟩", "right⟨U+202E⟩to left", "null⟨U+0000⟩", "⟨U+001B⟩[31m", "⟨U+D800⟩", "bom⟨U+FEFF⟩"):
+    for shown in (
+        "⟨U+2028⟩",
+        "⟨U+2029⟩",
+        "right⟨U+202E⟩to left",
+        "null⟨U+0000⟩",
+        "⟨U+001B⟩[31m",
+        "⟨U+D800⟩",
+        "bom⟨U+FEFF⟩",
+    ):
         assert shown in page
     page.encode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 
@@ -91,6 +92,11 @@ def tip(page) -> str:
     return page.locator("#tip").inner_text() if page.locator("#tip").is_visible() else ""
 
 
+def settle(page) -> None:
+    """Scrolling hides the tooltip, and its event comes with the next frame: wait for two."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def column(page, table: str, index: int) -> list[str]:
     return page.locator(f"{table} tbody tr > :nth-child({index})").all_inner_texts()
 
@@ -147,6 +153,7 @@ def test_hovering_and_focusing_a_mark_show_its_numbers(visit, kind):
     expected = third.get_attribute("aria-label").split("\n")
     assert any(re.search(r"\d", line) for line in expected)
     third.scroll_into_view_if_needed()
+    settle(page)
     # The middle of a mark is always inside it, save for points, whose dot is what one meets.
     (third.locator(".dot") if kind == "scatter" else third).hover(force=True)
     assert tip(page).split("\n") == expected
@@ -176,6 +183,7 @@ def test_a_touch_shows_the_numbers_and_another_hides_them(visit):
     page = visit("report", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     mark = page.locator(".is-bar .mark").nth(3)
     mark.scroll_into_view_if_needed()
+    settle(page)
     mark.tap(force=True)
     assert tip(page).startswith("glucose\n0.348 (")
     page.locator(".is-bar .labels li").nth(4).tap()
@@ -298,6 +306,18 @@ def test_links_of_verdicts_and_contents_reach_their_sections(visit):
     page.locator(".toc a").last.click()
     assert page.locator("#section-method h2").is_visible()
     page.locator(".toc [aria-current]").wait_for()
+
+
+def test_a_notebook_frame_keeps_the_report_when_a_link_is_followed(browser):
+    page = browser.new_page()
+    source = html.escape(render_html(report_document()), quote=True)
+    page.set_content(f'<iframe sandbox="allow-scripts" srcdoc="{source}" width="900" height="700"></iframe>')
+    frame = page.frames[1]
+    frame.locator(".verdicts a").nth(2).click()
+    assert frame.locator("#section-performance h2").evaluate("e => e.getBoundingClientRect().top") < 200
+    frame.locator(".is-line .mark").nth(50).hover()
+    assert "gradient boosting: 46.5 (" in frame.locator("#tip").inner_text()
+    page.close()
 
 
 def test_the_first_tab_stop_skips_to_the_report(visit):

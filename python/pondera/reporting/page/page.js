@@ -113,6 +113,16 @@
     said.textContent = `Sorted by ${button.textContent.trim()}, ${up ? "ascending" : "descending"}`;
   });
 
+  // In a notebook's frame (srcdoc) a fragment would resolve against the notebook's address and leave the report.
+  if (location.protocol === "about:") {
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest('a[href^="#"]');
+      if (!link) return;
+      event.preventDefault();
+      document.getElementById(link.getAttribute("href").slice(1)).scrollIntoView();
+    });
+  }
+
   // Nothing is stored: a reload follows the system again.
   const theme = document.getElementById("theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
