@@ -18,7 +18,6 @@ from .text import MISSING, column_cells, finite, number, visible, why_missing
 KINDS = ("bar", "interval", "line", "histogram", "scatter")
 MAX_SERIES = 6
 PLANE_HEIGHT = 240
-AXIS_HEIGHT = 24
 ROW_HEIGHT, SERIES_HEIGHT = 15, 11  # a row is 15 + 11 k pixels for k series; page.css has the same rule
 
 _LARGEST = 1e300  # drawn values are clamped here, so that differences stay finite
