@@ -286,7 +286,8 @@ def test_numbers_of_a_column_share_their_decimals_unless_a_value_would_vanish():
     assert cells("number", [0.54, 0.0123, 0.0456, 0.0789]) == ["0.540", "0.012", "0.046", "0.079"]
     assert cells("number", [0.00123, 0.00456]) == ["0.00123", "0.00456"]
     assert cells("number", [1, 20, 3000]) == ["1", "20", "3,000"]
-    assert cells("number", [np.int64(7), np.float64(1.5), np.bool_(True), True]) == ["7.00", "1.50", "yes", "yes"]
+    assert cells("number", [np.int64(7), np.float64(1.5), np.bool_(True), True]) == ["7", "1.50", "yes", "yes"]
+    assert cells("number", [221, 122.684, 0.264, 0.025, 0.31604]) == ["221", "122.7", "0.264", "0.025", "0.316"]
     assert cells("number", [1.5e9, 2.5e-9, -3.0]) == ["1,500,000,000", "2.50e−9", "−3.00"]
 
 

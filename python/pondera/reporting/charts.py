@@ -171,7 +171,7 @@ def _clamped(value: Any) -> float | None:
 class Scale:
     """A nice axis over `values`: where a value lies (0 to 1) and the ticks."""
 
-    def __init__(self, values: Iterable[float | None], *, log: bool = False, zero: bool = False, ticks: int = 5):
+    def __init__(self, values: Iterable[float | None], *, log: bool = False, zero: bool = False, ticks: int = 6):
         known = [v for v in values if v is not None and (v > 0 or not log)]
         self.log = log
         if log:

@@ -11,7 +11,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 MISSING = "–"
@@ -65,7 +65,7 @@ def why_missing(value: object) -> str:
 
 
 def number(value: float, decimals: int | None = None) -> str:
-    """Three significant digits, or the column's decimals unless they would hide the value.
+    """Three significant digits, or the column's decimals unless they would hide the value or go beyond four digits.
 
     >>> number(0.04231), number(1234.0), number(-2.5e-7), number(0.2, 3)
     ('0.0423', '1,234', '−2.50e−7', '0.200')
@@ -74,8 +74,9 @@ def number(value: float, decimals: int | None = None) -> str:
     if size and (size >= 1e6 or size < 1e-4) and not (float(value).is_integer() and size < 1e12):
         mantissa, exponent = f"{value:.2e}".split("e")
         text = f"{mantissa}e{int(exponent)}"
-    elif decimals is not None and (size == 0 or 0.5 * 10.0**-decimals <= size < 1e6):
-        text = f"{value:,.{decimals}f}"
+    elif decimals is not None and not isinstance(value, Integral) and (not size or size >= 0.5 * 10.0**-decimals):
+        # Never more than four digits: a column may hold counts beside shares.
+        text = f"{value:,.{min(decimals, max(3 - math.floor(math.log10(size or 1)), 0))}f}"
     elif float(value).is_integer():
         text = f"{int(value):,}"
     else:
@@ -135,6 +136,6 @@ def column_cells(kind: str, values: list[Any], limit: int) -> list[Cell]:
         x = finite(value)
         if x is None:
             return Cell(MISSING, visible(why_missing(value), limit))
-        return Cell(p_value(x) if kind == "p" else number(x, decimals), key=x)
+        return Cell(p_value(x) if kind == "p" else number(value, decimals), key=x)
 
     return [cell(value) for value in values]
