@@ -2,7 +2,7 @@
 Can leave-one-out weights be trusted?
 =====================================
 
-Importance weights turn posterior draws into draws of the posterior without one patient, so that a model can be judged on
+Importance weights turn posterior draws into draws of the posterior without one patient: a model can then be judged on
 data it has not seen without being fitted again. Whether that works shows in Pareto k, patient by patient.
 """
 
@@ -15,7 +15,7 @@ from sklearn.datasets import load_diabetes
 import pondera as po
 
 # %%
-# A linear model of disease progression on standardised columns; with a flat prior the posterior is known in closed form,
+# A linear model of disease progression on standardised columns; with a flat prior the posterior has a closed form,
 # so 4000 draws of coefficients and noise are cheap. One outcome is mistyped on purpose.
 X, y = load_diabetes(return_X_y=True)
 y = (y - y.mean()) / y.std()
