@@ -11,7 +11,7 @@ import difflib
 import importlib
 import keyword
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -95,6 +95,9 @@ class Method:
         _one_of("kind", self.kind, KINDS)
         _one_of("unit", self.unit, UNITS)
         _one_of("status", self.status, ("stable", "experimental"))
+        if isinstance(self.requires, str):
+            raise TypeError(f"requires: expected a tuple of module names, received the string {self.requires!r}")
+        object.__setattr__(self, "requires", tuple(self.requires))
         for flag, reason in self.flags.items():
             _one_of("flags", flag, FLAGS)
             if not str(reason).strip():
@@ -132,7 +135,10 @@ def _resolve(target: str, owner: Method) -> Any:
             raise ImportError(f"{owner.full_name} needs {requirement}: pip install {requirement} ({error})") from error
     value: Any = importlib.import_module(module_name)
     for part in attribute.split("."):
-        value = getattr(value, part)
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            raise ImportError(f"{owner.full_name}: {module_name} has no {attribute}") from None
     return value
 
 
@@ -146,12 +152,16 @@ class Plugin:
         The entry point's name: an identifier.
     summary : str
         One line.
-    methods : iterable of Method
+    methods : sequence of Method
+
+    Notes
+    -----
+    The contract only grows: fields to come are keyword-only and have defaults, here and in `Method`.
     """
 
     name: str
     summary: str
-    methods: tuple[Method, ...] = ()
+    methods: Sequence[Method] = ()
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -205,7 +215,7 @@ def _discover() -> dict[str, Plugin]:
                     continue
                 try:
                     found[entry.name] = _load_entry(entry)
-                except Exception as error:  # a broken plugin takes nothing else down
+                except (Exception, SystemExit) as error:  # a broken plugin takes nothing else down
                     _failures[entry.name] = f"{type(error).__name__}: {error}"
             _plugins = found
         return _plugins
@@ -214,7 +224,7 @@ def _discover() -> dict[str, Plugin]:
 def _same(entry: EntryPoint, loaded: Plugin) -> bool:
     try:
         return entry.load() is loaded
-    except Exception:
+    except (Exception, SystemExit):
         return False
 
 
