@@ -100,7 +100,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         po.method("psiss")
     with pytest.raises(LookupError, match=r"there is no 'cor'; did you mean core"):
         po.methods(plugin="cor")
-    with pytest.raises(LookupError, match="there is no 'zzzzzz'$"):
+    with pytest.raises(LookupError, match=r"there is no 'zzzzzz'$"):
         po.method("zzzzzz")
     with pytest.raises(ValueError, match="kind: expected one of estimate, weight"):
         po.methods(kind="weights")

@@ -392,7 +392,7 @@ def load(path: str | os.PathLike[str]) -> Result:
     """
     where = os.fspath(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(archive["__pondera__"].tobytes().decode())
             version = header["schema_version"]
             if not isinstance(version, int) or version > SCHEMA_VERSION:
