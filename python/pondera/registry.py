@@ -67,6 +67,15 @@ class Method:
     status : {"stable", "experimental"}
     since : str
         First version that had it.
+    plugin : str
+        Set by the `Plugin` that lists the method.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> method = po.method("core.psis")
+    >>> method.kind, method.full_name
+    ('weight', 'core.psis')
     """
 
     name: str
@@ -157,6 +166,15 @@ class Plugin:
     Notes
     -----
     The contract only grows: fields to come are keyword-only and have defaults, here and in `Method`.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> tide = po.Method(
+    ...     name="tide_weight", target="pondera_tides.tide:weight", kind="weight", unit="samples", summary="By tide"
+    ... )
+    >>> po.Plugin("tides", "Importance of tides", [tide]).methods[0].full_name
+    'tides.tide_weight'
     """
 
     name: str
@@ -249,12 +267,32 @@ def failures() -> dict[str, str]:
 def methods(*, kind: str | None = None, plugin: str | None = None, system: str | None = None) -> tuple[Method, ...]:
     """All methods, optionally those of one kind, plugin or system. No target is imported.
 
+    Parameters
+    ----------
+    kind : str, optional
+        One of `KINDS`.
+    plugin : str, optional
+        A plugin's name; ``"core"`` for pondera's own.
+    system : str, optional
+        The slug of a paper.
+
+    Returns
+    -------
+    tuple of Method
+        The core's first.
+
     Raises
     ------
     ValueError
         For an unknown kind.
     LookupError
         For an unknown plugin.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> "psis" in [m.name for m in po.methods(kind="weight", plugin="core")]
+    True
     """
     if kind is not None:
         _one_of("kind", kind, KINDS)
@@ -273,10 +311,26 @@ def methods(*, kind: str | None = None, plugin: str | None = None, system: str |
 def method(name: str) -> Method:
     """The method called `name` or ``plugin.name``.
 
+    Parameters
+    ----------
+    name : str
+        ``plugin.name`` always resolves, ``name`` while one plugin has it.
+
+    Returns
+    -------
+    Method
+        Calling it imports its target and calls that.
+
     Raises
     ------
     LookupError
         If there is none (the nearest names are given), or if several plugins have it (all are listed).
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> po.method("truncate")([0.0, 0.0, 0.0, 9.0]).shape
+    (4,)
     """
     plugin_name, dot, short = name.rpartition(".")
     hits = [m for m in methods() if m.name == short and (not dot or m.plugin == plugin_name)]

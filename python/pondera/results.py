@@ -133,7 +133,15 @@ _REGISTRY: dict[str, type[Result]] = {}
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
-    """Base of all results: dictionaries, files, frames, HTML."""
+    """Base of all results: dictionaries, files, frames, HTML. A subclass is a frozen dataclass and needs nothing more.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> result = po.Estimate(value=1.0, stderr=0.5)
+    >>> po.Result.from_dict(result.to_dict())
+    Estimate(1 ± 0.5, n=0)
+    """
 
     schema_version: ClassVar[int] = SCHEMA_VERSION
 
@@ -389,6 +397,15 @@ def load(path: str | os.PathLike[str]) -> Result:
     ------
     ValueError
         If the file is not a result, or of a newer schema.
+
+    Examples
+    --------
+    >>> import os, tempfile, pondera as po
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "estimate.npz")
+    ...     po.Estimate(value=1.0, stderr=0.5, n=9).save(path)
+    ...     po.load(path)
+    Estimate(1 ± 0.5, n=9)
     """
     where = os.fspath(path)
     try:
@@ -515,6 +532,13 @@ class Attribution(Result):
     df : float
         Degrees of freedom of `stderr`.
     diagnostics : dict
+
+    Examples
+    --------
+    >>> import numpy as np, pondera as po
+    >>> a = po.Attribution(values=np.array([1.0, -2.0]), stderr=np.array([0.1, 0.2]), names=("age", "bmi"))
+    >>> a.ranking().top(1)
+    ('bmi',)
     """
 
     values: NDArray[Any]
@@ -585,7 +609,26 @@ class Attribution(Result):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Ranking(Result):
-    """Scores with an order: best first, ties by index."""
+    """Scores with an order: best first, ties by index.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+        Larger is better; NaN comes last.
+    names : tuple of str
+        Default x0, x1, ...
+    stderr : ndarray
+        Of the scores; NaN unknown.
+    order : ndarray of int64, shape (n,), optional
+        Default by score.
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import numpy as np, pondera as po
+    >>> po.Ranking(scores=np.array([0.5, 2.0, 2.0])).order
+    array([1, 2, 0])
+    """
 
     scores: NDArray[Any]
     names: tuple[str, ...] = ()
@@ -625,7 +668,24 @@ class Ranking(Result):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Selection(Result):
-    """Chosen items out of `n_items`; repeats are allowed."""
+    """Chosen items out of `n_items`; repeats are allowed.
+
+    Parameters
+    ----------
+    indices : ndarray of int64, shape (k,)
+    n_items : int
+    scores : ndarray, optional
+        Of the chosen ``(k,)``, or of all items ``(n_items,)``.
+    weights : ndarray, shape (k,), optional
+        What each chosen item stands for.
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import numpy as np, pondera as po
+    >>> po.Selection(indices=np.array([2, 0, 2]), n_items=4).counts
+    array([1, 0, 2, 0])
+    """
 
     indices: NDArray[np.int64]
     n_items: int
@@ -655,7 +715,23 @@ class Selection(Result):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Curve(Result):
-    """y against x with standard errors, and the area under it."""
+    """y against x with standard errors, and the area under it.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n,)
+    stderr : ndarray
+        Of y; NaN unknown.
+    area : Estimate, optional
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import numpy as np, pondera as po
+    >>> curve = po.Curve(x=np.array([0.0, 1.0]), y=np.array([1.0, 0.5]), stderr=np.zeros(2))
+    >>> curve.confidence_interval().upper
+    array([1. , 0.5])
+    """
 
     x: NDArray[Any]
     y: NDArray[Any]
@@ -681,8 +757,27 @@ class Curve(Result):
 class SobolIndices(Result):
     """Variance-based sensitivity indices: first order, total, and second order where asked for.
 
-    `first` and `total` have shape ``(d,)`` (or ``(d, outputs)``), `second` ``(d, d)`` with NaN on and below the
-    diagonal. The intervals are the bounds at `level`.
+    Parameters
+    ----------
+    first, total : ndarray, shape (d,) or (d, outputs)
+    second : ndarray, shape (d, d) or (d, d, outputs), optional
+        NaN on and below the diagonal.
+    first_stderr, total_stderr, second_stderr : ndarray, optional
+    first_interval, total_interval, second_interval : Interval, optional
+        Bounds at `level`, where they are not those of the standard error.
+    level : float
+        Level of the stored intervals.
+    variance : float or ndarray
+        Of the output.
+    names : tuple of str
+        Default x0, x1, ...
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> po.testing.ishigami_indices().total.round(3)
+    array([0.558, 0.442, 0.244])
     """
 
     first: NDArray[Any]
@@ -745,7 +840,31 @@ class SobolIndices(Result):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class InteractionValues(Result):
-    """Interaction indices of sets of players: ``{(i, j): value}`` up to `order`."""
+    """Interaction indices of sets of players.
+
+    Parameters
+    ----------
+    values : dict
+        ``{(i, j): value}`` for sets of up to `order` players.
+    base_value : float
+        What the values add up from.
+    stderr : dict
+        Standard errors by set; sets that are absent have none known.
+    order : int
+    index : str
+        Which index: SII, STII, ...
+    n_players : int
+    names : tuple of str
+        Default x0, x1, ...
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> po.InteractionValues(values={(0,): 1.0, (0, 1): 0.5}, n_players=2).matrix()
+    array([[1. , 0.5],
+           [0.5, 0. ]])
+    """
 
     values: dict[tuple[int, ...], Any]
     base_value: Any = math.nan
@@ -791,7 +910,24 @@ class InteractionValues(Result):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Table(Result):
-    """Rows of named columns, equally long; strings and numbers."""
+    """Rows of named columns, equally long; strings and numbers. Iterates over rows.
+
+    Parameters
+    ----------
+    columns : dict of str to array_like
+    diagnostics : dict
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in length.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> len(po.Table(columns={"row": [0, 1], "weight": [0.5, 1.5]}))
+    2
+    """
 
     columns: dict[str, NDArray[Any]]
     diagnostics: dict[str, Any] = field(default_factory=dict)

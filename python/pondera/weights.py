@@ -124,7 +124,7 @@ class Weights(Result):
     >>> import pondera as po
     >>> w = po.Weights([0.0, 0.0, -1.0])
     >>> round(w.ess, 3)
-    2.637
+    2.626
     >>> w.normalized.sum()
     np.float64(1.0)
     """
