@@ -10,7 +10,6 @@ import os
 import pickle
 import stat
 import zipfile
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,69 +18,7 @@ import pytest
 import pondera as po
 from pondera import results
 from pondera.testing import _difference as difference
-
-HOSTILE = "</td><script>window.pwn=1</script>"
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Counted(po.Estimate):
-    """A plugin's own class goes through files like the core's."""
-
-    counts: Any = field(default_factory=lambda: np.zeros(0))
-
-
-def interval(n: int) -> po.Interval:
-    return po.Interval(np.arange(n) - 1.0, np.arange(n) + 2.0)
-
-
-NAMES = ("plain", HOSTILE, "a$b$", "\u2028x")
-ALL = {
-    "estimate": po.Estimate(value=1.5, stderr=0.1, n=20, df=19),
-    "estimate_of_several": po.Estimate(
-        value=np.array([1.0, -0.0, np.nan, np.inf]), stderr=np.array([0.1, 0.0, np.nan, 1.0]), n=20
-    ),
-    "estimate_with_bounds": po.Estimate(value=1.0, stderr=0.1, interval=po.Interval(0.7, 1.1), level=0.9),
-    "counted": Counted(value=2.0, counts=np.array([1, 2], dtype=np.uint8)),
-    "attribution": po.Attribution(
-        values=np.array([1.0, -2.0, 0.5, 0.0], dtype=np.float32),
-        stderr=np.array([0.1, 0.2, np.nan, 0.0]),
-        base_value=0.25,
-        names=NAMES,
-        data=np.arange(4.0),
-        df=7.0,
-        diagnostics={"converged": True, "evaluations": 128, "note": HOSTILE, "nothing": None},
-    ),
-    "attribution_of_rows": po.Attribution(values=np.arange(8.0).reshape(2, 4), names=NAMES, base_value=np.zeros(2)),
-    "attribution_map": po.Attribution(values=np.arange(6.0).reshape(2, 3) - 2.5),
-    "ranking": po.Ranking(scores=np.array([0.5, 2.0, 2.0, np.nan]), names=NAMES, stderr=np.full(4, 0.1)),
-    "selection": po.Selection(
-        indices=np.array([2, 0, 2]), n_items=4, scores=np.array([3.0, 2.0, 1.0]), weights=np.ones(3) / 3
-    ),
-    "curve": po.Curve(
-        x=np.arange(3.0), y=np.array([1.0, 0.5, 0.2]), stderr=np.full(3, 0.1), area=po.Estimate(value=0.5, stderr=0.0)
-    ),
-    "sobol": po.SobolIndices(
-        first=np.array([0.3, 0.2]), total=np.array([0.5, 0.4]), second=np.array([[np.nan, 0.1], [np.nan, np.nan]]),
-        first_stderr=np.full(2, 0.01), first_interval=interval(2), variance=13.8, names=("x0", HOSTILE),
-    ),
-    "interactions": po.InteractionValues(
-        values={(0,): 1.0, (1,): 2.0, (0, 1): -0.5}, stderr={(0, 1): 0.1}, index="SII", n_players=2, names=("a", "b")
-    ),
-    "table": po.Table(columns={"name": np.array(NAMES), "p": np.array([0.1, 0.2, 0.3, np.nan])}),
-    "weights": po.Weights([0.0, -1.0, -math.inf]),
-    "weights_of_rows": po.Weights(np.zeros((2, 3))),
-    "nested": po.Table(
-        columns={"n": np.arange(2)},
-        diagnostics={
-            "deep": {"list": [1, (2.0, "x")], "array": np.arange(3), "bounds": po.Interval(0.0, 1.0)},
-            "tuples": {(0, 1): np.zeros(2), (2,): math.inf},
-            "by_estimate": {"a": po.Estimate(value=np.ones(2), stderr=np.zeros(2))},
-            "empty": {},
-            # Names that would fall together if arrays were filed under their paths.
-            "a.b": np.zeros(1), "a": {"b": np.ones(1)}, "x.npy": np.zeros(2), "x": np.ones(2), "p/../q": np.ones(3),
-        },
-    ),
-}  # fmt: skip
+from results_of_all_classes import ALL, NAMES
 
 results_of_all_classes = pytest.mark.parametrize("result", ALL.values(), ids=ALL.keys())
 
@@ -431,96 +368,3 @@ def test_an_old_name_warns_at_the_callers_line_with_its_replacement():
     assert issubclass(po.PonderaDeprecationWarning, FutureWarning)
     for warning in (po.WeightWarning, po.ConvergenceWarning, po.WeakPrivacyWarning):
         assert issubclass(warning, po.ReliabilityWarning)
-
-
-# -- pictures
-
-DRAWN = {name: result for name, result in ALL.items() if hasattr(result, "plot")}
-
-
-@pytest.fixture(autouse=True)
-def _agg():
-    pytest.importorskip("matplotlib").use("Agg")
-
-
-def axes_of(result, **keywords):
-    axes = result.plot(**keywords)
-    axes.figure.savefig(os.devnull, format="png")  # draws it
-    return axes
-
-
-@pytest.mark.parametrize("result", DRAWN.values(), ids=DRAWN.keys())
-def test_every_plot_draws_on_agg_shows_nothing_and_keeps_the_axes_given(result):
-    from matplotlib import pyplot
-
-    before = pyplot.get_fignums()
-    axes_of(result)
-    assert pyplot.get_fignums() == before
-    from matplotlib.figure import Figure
-
-    mine = Figure().add_subplot()
-    assert result.plot(ax=mine) is mine
-
-
-@pytest.mark.parametrize("result", DRAWN.values(), ids=DRAWN.keys())
-def test_every_plot_draws_with_plotly_and_its_labels_hold_no_tags(result):
-    pytest.importorskip("plotly")
-    figure = result.plot(backend="plotly")
-    assert "<script" not in figure.to_json().replace("\\u003c", "<")
-    with pytest.raises(ValueError, match="ax: plotly"):
-        result.plot(backend="plotly", ax=1)
-
-
-@pytest.mark.parametrize("result", DRAWN.values(), ids=DRAWN.keys())
-def test_unknown_kinds_and_backends_are_refused(result):
-    with pytest.raises(ValueError, match="kind: expected"):
-        result.plot("pie")
-    with pytest.raises(ValueError, match="backend: expected 'matplotlib' or 'plotly'"):
-        result.plot(backend="ggplot")
-
-
-def test_whiskers_end_at_the_interval_and_unknown_errors_have_none():
-    a = ALL["attribution"]
-    axes = axes_of(a)
-    labels = [text.get_text() for text in axes.get_yticklabels()]
-    assert labels == [NAMES[1], NAMES[0], NAMES[2], NAMES[3]]  # the largest first
-    (whiskers,) = [c for c in axes.collections if hasattr(c, "get_segments")]
-    ends = [(s[0, 0], s[1, 0], s[0, 1]) for s in whiskers.get_segments()]
-    lower, upper = a.confidence_interval()
-    expected = [(lower[i], upper[i], row) for row, i in enumerate([1, 0, 2, 3]) if i != 2]
-    np.testing.assert_allclose(ends, expected, rtol=1e-6)
-    assert axes.yaxis_inverted()
-    assert axes.get_xlabel() == "value, 95% interval"
-
-
-def test_sobol_bars_carry_stored_intervals_or_those_of_their_standard_errors():
-    s = po.SobolIndices(
-        first=np.array([0.3]), total=np.array([0.5]), first_stderr=np.array([0.1]),
-        total_interval=po.Interval(np.array([0.4]), np.array([0.9])), names=("heat",),
-    )  # fmt: skip
-    axes = axes_of(s)
-    ends = [(c.get_segments()[0][0, 0], c.get_segments()[0][1, 0]) for c in axes.collections]
-    np.testing.assert_allclose(ends, [(0.3 - 0.1959964, 0.3 + 0.1959964), (0.4, 0.9)], rtol=1e-6)
-    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["first", "total"]
-
-
-def test_a_curve_has_its_band():
-    axes = axes_of(ALL["curve"])
-    (band,) = axes.collections
-    top = band.get_paths()[0].vertices[:, 1].max()
-    assert top == pytest.approx(1.0 + 1.959964 * 0.1, rel=1e-6)
-
-
-def test_maps_are_symmetric_around_zero_and_survive_nan():
-    axes = axes_of(po.Attribution(values=np.array([[1.0, np.nan], [-3.0, 0.0]])))
-    assert axes.images[0].get_clim() == (-3.0, 3.0)
-    assert axes_of(po.Attribution(values=np.zeros((2, 2)))).images[0].get_clim() == (-1.0, 1.0)
-
-
-def test_results_of_several_outputs_ask_for_one():
-    with pytest.raises(ValueError, match="choose one row or output first"):
-        po.Attribution(values=np.zeros((2, 2, 2))).plot()
-    with pytest.raises(ValueError, match="choose one output first"):
-        po.SobolIndices(first=np.zeros((2, 2)), total=np.zeros((2, 2))).plot()
-    with pytest.raises(TypeError, match="no picture of a Table"):
-        po.plot.draw(ALL["table"])

@@ -71,7 +71,8 @@ def draw(result: Result, kind: str | None = None, *, ax: Any = None, backend: st
     Examples
     --------
     >>> import numpy as np, pondera as po
-    >>> axes = po.plot.draw(po.Ranking(scores=np.array([1.0, 2.0])))  # doctest: +SKIP
+    >>> po.plot.draw(po.Ranking(scores=np.array([1.0, 2.0]))).get_xlabel()
+    'score'
     """
     picture = _picture(result)
     default = {Bars: "bar", Line: "line", Map: "map"}[type(picture)]
