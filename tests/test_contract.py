@@ -22,21 +22,7 @@ METHODS = po.methods(plugin="core")
 INSTALLED = [m for m in METHODS if all(importlib.util.find_spec(name) for name in m.requires)]
 each_method = pytest.mark.parametrize("method", INSTALLED, ids=[m.name for m in INSTALLED])
 # Extras whose absence (with the lowest versions) leaves a module out of the doctests.
-EXTRAS = [
-    "click",
-    "rich",
-    "jinja2",
-    "sklearn",
-    "pandas",
-    "pyarrow",
-    "onnxruntime",
-    "skops",
-    "matplotlib",
-    "plotly",
-    "tqdm",
-    "torch",
-    "pytest",
-]
+EXTRAS = {"click", "rich", "jinja2", "sklearn", "pandas", "pyarrow", "onnxruntime", "skops", "matplotlib", "tqdm"}
 
 
 def python(code: str, **environment: str) -> str:

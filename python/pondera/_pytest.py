@@ -33,10 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the kit's tests before ``-k`` and ``-m`` choose."""
     for name in config.getoption("pondera_plugin"):
-        items.extend(_tests(session, name))
+        for collector in _methods(session, name):
+            report = config.hook.pytest_make_collect_report(collector=collector)
+            config.hook.pytest_collectreport(report=report)  # the terminal counts what it reports
+            items.extend(report.result)
 
 
-def _tests(session: pytest.Session, plugin: str) -> Iterator[pytest.Item]:
+def _methods(session: pytest.Session, plugin: str) -> Iterator[MethodUnderTest]:
     from . import registry
 
     for where, reason in registry.failures().items():
@@ -49,7 +52,7 @@ def _tests(session: pytest.Session, plugin: str) -> Iterator[pytest.Item]:
     for method in methods:
         collector = MethodUnderTest.from_parent(session, name=method.full_name, nodeid=method.full_name)
         collector.method = method
-        yield from collector.collect()
+        yield collector
 
 
 class MethodUnderTest(pytest.Collector):
