@@ -13,8 +13,10 @@ import keyword
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["FLAGS", "KINDS", "UNITS", "Method", "Plugin", "failures", "method", "methods", "plugins", "refresh"]
 
@@ -220,6 +222,8 @@ def _discover() -> dict[str, Plugin]:
     global _plugins
     with _lock:
         if _plugins is None:
+            from importlib.metadata import entry_points  # a third of what importing pondera would cost
+
             from ._catalogue import plugin as core
 
             found = {core.name: core}
