@@ -40,8 +40,8 @@ def offspring() -> Example:
 def sample_without_replacement() -> Example:
     def truth(result: Any) -> None:
         assert len(set(result.indices.tolist())) == 50
-        # The sum over the sample of 1 / inclusion is unbiased for 501; given the threshold the draws are independent, so
-        # that its variance is the sum over all items of (1 - p) / p, itself estimated from the sample.
+        # The sum over the sample of 1 / inclusion is unbiased for 501. Given the threshold the draws are independent:
+        # its variance is the sum over all items of (1 - p) / p, itself estimated from the sample.
         p = result.inclusion
         spread = np.sqrt(((1 - p) / p**2).sum())
         assert abs((1 / p).sum() - 501) < 4 * spread
