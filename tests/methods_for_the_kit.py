@@ -245,6 +245,11 @@ def depends_on_workers(x, *, rng=None, workers=None):
     return po.Estimate(value=e.value + 1e-16 * _workers.resolve(workers), stderr=e.stderr)
 
 
+@breaks("workers", "workers=0 must be a ValueError")
+def accepts_no_workers(x, *, rng=None, workers=None):
+    return fair_mean(x, rng=rng)
+
+
 @breaks("workers", "1 and 5 workers differ")
 def depends_on_the_context(x, *, rng=None):
     e = fair_mean(x, rng=rng)

@@ -47,7 +47,7 @@ def test_a_saved_result_is_read_back_to_the_bit_and_holds_no_pickle(result, tmp_
 def test_to_dict_is_strict_json_and_from_dict_gives_the_same_bits(result):
     text = json.dumps(result.to_dict(), allow_nan=False)
     data = json.loads(text)
-    assert data["type"] == type(result).__name__
+    assert data["type"].rpartition(".")[2] == type(result).__name__
     assert data["schema_version"] == 1
     assert not difference(result, type(result).from_dict(data))
     assert not difference(result, po.Result.from_dict(data))
@@ -88,6 +88,21 @@ def test_html_shows_hostile_names_as_text():
     assert "&lt;script&gt;window.pwn=1&lt;/script&gt;" in ALL["ranking"]._repr_html_()
     assert "&lt;/td&gt;" in ALL["attribution"]._repr_html_()
     assert "70 more rows" in po.Table(columns={"x": np.arange(100)})._repr_html_()
+
+
+def test_a_plugins_class_hides_neither_the_cores_nor_another_plugins():
+    assert ALL["counted"].to_dict()["type"] == "results_of_all_classes.Counted"
+    before = dict(results._REGISTRY)
+    try:
+
+        class Estimate(po.Estimate):
+            """The core's name, in another package."""
+
+        assert type(po.Result.from_dict(ALL["estimate"].to_dict())) is po.Estimate
+        assert type(po.Result.from_dict(Estimate(value=1.0).to_dict())) is Estimate
+    finally:
+        results._REGISTRY.clear()
+        results._REGISTRY.update(before)
 
 
 # -- refusals

@@ -41,6 +41,7 @@ __all__ = [
     "Table",
     "WeakPrivacyWarning",
     "WeightWarning",
+    "deprecated",
     "load",
 ]
 
@@ -131,6 +132,12 @@ def t_interval(value: Any, stderr: Any, df: Any, level: float) -> Interval:
 _REGISTRY: dict[str, type[Result]] = {}
 
 
+def _type_name(cls: type[Result]) -> str:
+    """What files call a class: the core's by its name, a plugin's with its package, so that neither hides another."""
+    package = cls.__module__.partition(".")[0]
+    return cls.__name__ if package == "pondera" else f"{package}.{cls.__name__}"
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
     """Base of all results: dictionaries, files, frames, HTML. A subclass is a frozen dataclass and needs nothing more.
@@ -147,14 +154,14 @@ class Result:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _REGISTRY[cls.__name__] = cls
+        _REGISTRY[_type_name(cls)] = cls
 
     def _fields(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values for JSON: arrays become nested lists, NaN and infinities strings."""
-        out: dict[str, Any] = {"type": type(self).__name__, "schema_version": SCHEMA_VERSION}
+        out: dict[str, Any] = {"type": _type_name(type(self)), "schema_version": SCHEMA_VERSION}
         out.update({name: _plain(value) for name, value in self._fields().items()})
         return out
 
@@ -205,7 +212,7 @@ class Result:
         """Write an .npz file without pickle; `pondera.load` reads it. The file appears whole or not at all."""
         arrays: dict[str, NDArray[Any]] = {}
         header = {
-            "type": type(self).__name__,
+            "type": _type_name(type(self)),
             "schema_version": SCHEMA_VERSION,
             "fields": {k: _pack(v, arrays) for k, v in self._fields().items()},
         }
@@ -347,7 +354,7 @@ def _pack(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
         return {"npz": name}
     if isinstance(value, Result):
         fields = {k: _pack(v, arrays) for k, v in value._fields().items()}
-        return {"result": type(value).__name__, "fields": fields}
+        return {"result": _type_name(type(value)), "fields": fields}
     if isinstance(value, Interval):
         return {"interval": [_pack(v, arrays) for v in value]}
     if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):

@@ -566,8 +566,12 @@ def _check_rng(subject: _Subject) -> str:
 
 
 def _check_workers(subject: _Subject) -> str:
-    """1, 2 and 5 threads give the same bytes."""
+    """1, 2 and 5 threads give the same bytes; none at all are refused."""
     subject.unless("no_threads")
+    if subject.takes("workers"):
+        refused = _error_of(lambda: subject.call(workers=0))
+        named = isinstance(refused, ValueError) and "workers" in str(refused)
+        assert named, f"workers=0 must be a ValueError that names workers, received {refused!r}"
     subject.unless_unseeded()
     by_argument = subject.takes("workers")
     results = []

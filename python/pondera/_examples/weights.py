@@ -63,3 +63,14 @@ def pareto_khat() -> Example:
         assert abs(result - 0.5) < 0.19
 
     return Example(args=(draws, "right"), data=("x",), truth=truth, allowed={"x:ndim": "axes are flattened"})
+
+
+def logsumexp() -> Example:
+    x = 1000.0 + np.log(np.arange(1.0, 10_001.0))
+
+    def truth(result: Any) -> None:
+        # The integers up to n sum to n (n + 1) / 2; each logarithm is off by half an ulp of 1009, 6e-14.
+        assert abs(result - 1000.0 - math.log(10_000 * 10_001 / 2)) < 2e-13
+
+    allowed = {"x:empty": "an empty sum is zero, its logarithm -inf", "x:scalar": "a sum of one", "x:ndim": "all axes"}
+    return Example(args=(x,), data=("x",), truth=truth, allowed=allowed)
