@@ -262,7 +262,7 @@ def fisher_combine(p_values: ArrayLike) -> Combined:
     Returns
     -------
     Combined
-        `statistic` = -2 sum log p and its `p_value` (chi-squared with 2 tests degrees of freedom); floats, or one a row.
+        `statistic` = -2 sum log p and `p_value` (chi-squared, 2 degrees of freedom a test); floats, or one a row.
 
     Raises
     ------
