@@ -92,9 +92,7 @@ class Group(click.Group):
         except click.Abort:
             code = _complain("interrupted", 130)
         except click.ClickException as error:
-            code = _complain(
-                one_line(error) + _hint(error), 2 if isinstance(error, click.FileError) else error.exit_code
-            )
+            code = _complain(one_line(error) + _hint(error), error.exit_code)
         except BrokenPipeError:  # the reader has gone: nobody is left to tell
             _close_stdout()
             code = 1

@@ -67,7 +67,7 @@ class Claim:
     def texts(self) -> dict[str, str]:
         """``TITLE`` and ``SOURCE`` as written in the file."""
         out = {"TITLE": "", "SOURCE": ""}
-        for node in ast.parse(self.path.read_bytes()).body:
+        for node in ast.parse(self.path.read_bytes(), str(self.path)).body:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                 for target in node.targets:
                     if isinstance(target, ast.Name) and target.id in out:
@@ -199,7 +199,7 @@ def list_claims(root: Path | None, as_json: bool) -> None:
     """List the claims and what their last run found."""
     out = []
     for claim in _find(root):
-        with refusing(SyntaxError, OSError):
+        with refusing(SyntaxError, ValueError, OSError):
             texts = claim.texts()
         stored = claim.result()
         out.append(
@@ -247,7 +247,7 @@ def run_claims(
         try:
             with progress() as tell:
                 data = claim.run(quick, _prefixed(tell, claim.name))
-        except Exception as error:  # one broken claim leaves the others alone
+        except (Exception, SystemExit) as error:  # one broken claim leaves the others alone
             failed.append(claim.name)
             print(f"pondera: {claim.name}: {one_line(error)}", file=sys.stderr)
             if ctx.meta.get("pondera.debug"):
