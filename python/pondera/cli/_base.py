@@ -102,7 +102,7 @@ class Group(click.Group):
 
 
 def _complain(line: str, code: int) -> int:
-    print(f"pondera: {line}", file=sys.stderr)
+    print(f"pondera: {line}", file=sys.stderr, flush=True)
     return code
 
 
@@ -141,7 +141,7 @@ def quiet() -> bool:
 def note(text: str) -> None:
     """A remark on stderr."""
     if not quiet():
-        print(clean(text), file=sys.stderr)
+        print(clean(text), file=sys.stderr, flush=True)
 
 
 def echo_json(value: Any) -> None:

@@ -249,7 +249,7 @@ def run_claims(
                 data = claim.run(quick, _prefixed(tell, claim.name))
         except (Exception, SystemExit) as error:  # one broken claim leaves the others alone
             failed.append(claim.name)
-            print(f"pondera: {claim.name}: {one_line(error)}", file=sys.stderr)
+            print(f"pondera: {claim.name}: {one_line(error)}", file=sys.stderr, flush=True)
             if ctx.meta.get("pondera.debug"):
                 traceback.print_exception(error)
             continue
