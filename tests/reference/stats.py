@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import itertools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import betainc, gammaincc
 from jax.scipy.stats import norm
-
-jax.config.update("jax_enable_x64", True)
 
 
 def _bisect(below, n=200):
