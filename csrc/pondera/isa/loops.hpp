@@ -26,6 +26,13 @@ struct Loops {
   void (*normal_quantile_f64)(const double*, Index, double*) noexcept;
   void (*uniform)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
   void (*gumbel)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
+  // sensitivity.inl
+  void (*sobol_rows)(const std::uint64_t* directions, std::uint64_t* state, std::uint64_t first, Index n, Index d,
+                     double one, double* out) noexcept;
+  void (*owen_points)(StreamAddress, std::uint64_t base, const std::uint64_t* pattern, Index n,
+                      const std::uint64_t* top, const std::uint64_t* deep, double* out) noexcept;
+  void (*sobol_sums)(const double* w, const double* a, const double* b, const double* c, Index n, double* out) noexcept;
+  double (*weighted_dot)(const double* w, const double* x, const double* z, Index n) noexcept;
 };
 
 PONDERA_NAMESPACE_END
@@ -39,6 +46,7 @@ namespace PONDERA_ISA {
 // clang-format off: each needs the one before
 #include "pondera/isa/math.inl"
 #include "pondera/isa/philox.inl"
+#include "pondera/isa/sensitivity.inl"
 #include "pondera/isa/loops.inl"
 // clang-format on
 }  // namespace PONDERA_ISA
