@@ -222,18 +222,18 @@ class Design(Result):
         return len(self.X)
 
     def _matrices(self, first: int, count: int) -> Floats:
-        split = self.X.reshape(self.replicates, self.matrices, self.n, -1)[:, first : first + count]
-        return split.swapaxes(0, 1).reshape(count, self.replicates * self.n, -1)
+        split = self.X.reshape(self.replicates, self.matrices, self.n, -1).swapaxes(0, 1)
+        return split[first : first + count].reshape(count, self.replicates * self.n, -1)
 
     @property
     def A(self) -> Floats:
         """The first matrix, ``(replicates * n, d)``."""
-        return self._matrices(0, 1)[0]
+        return self._matrices(0, 1).reshape(-1, self.X.shape[1])
 
     @property
     def B(self) -> Floats:
         """The second matrix, independent of A."""
-        return self._matrices(1, 1)[0]
+        return self._matrices(1, 1).reshape(-1, self.X.shape[1])
 
     @property
     def AB(self) -> Floats:
@@ -381,7 +381,7 @@ def _rows(n: int, replicates: int, sampler: str) -> int:
         return n
     share = n / replicates
     if sampler == "sobol":
-        return 2 ** max(1, round(math.log2(max(share, 2))))
+        return 1 << max(1, round(math.log2(max(share, 2))))
     return max(2, math.ceil(share))
 
 
@@ -588,28 +588,32 @@ def sobol_indices(
         df = math.inf
         stderr, low, high = _asymptotic(Y, value, groups, estimator, level, threads)
 
-    def shaped(x: Floats) -> Floats:
-        """(outputs, groups) to (groups, outputs), or (groups,) for one series of outputs."""
-        return np.ascontiguousarray(x[0] if aggregate or outputs.ndim == 1 else x.T)
+    single = aggregate or outputs.ndim == 1
 
-    result: dict[str, Any] = {}
-    parts = {"first": slice(1, 1 + groups), "total": slice(1 + groups, 1 + 2 * groups)}
-    for name, part in parts.items():
-        result[name] = shaped(value[:, part])
-        result[f"{name}_stderr"] = shaped(stderr[:, part])
-        result[f"{name}_interval"] = Interval(shaped(low[:, part]), shaped(high[:, part]))
+    def by_group(x: Floats) -> Floats:
+        """(outputs, groups) to (groups, outputs), or (groups,) for one series of outputs."""
+        return np.ascontiguousarray(x[0] if single else x.T)
+
+    def by_pair(x: Floats) -> Floats:
+        """(outputs, pairs i < j) to (groups, groups[, outputs]), NaN on and below the diagonal."""
+        square = np.full((groups, groups, len(x)), np.nan)
+        square[np.triu_indices(groups, 1)] = x.T
+        return np.ascontiguousarray(square[..., 0]) if single else square
+
+    kinds = {"first": (slice(1, 1 + groups), by_group), "total": (slice(1 + groups, 1 + 2 * groups), by_group)}
     if design.second_order:
-        square = functools.partial(_square, groups=groups, single=aggregate or outputs.ndim == 1)
-        part = slice(1 + 2 * groups, None)
-        result["second"] = square(value[:, part])
-        result["second_stderr"] = square(stderr[:, part])
-        result["second_interval"] = Interval(square(low[:, part]), square(high[:, part]))
+        kinds["second"] = (slice(1 + 2 * groups, value.shape[1]), by_pair)
+    result: dict[str, Any] = {}
+    for name, (columns, shaped) in kinds.items():
+        result[name] = shaped(value[:, columns])
+        result[f"{name}_stderr"] = shaped(stderr[:, columns])
+        result[f"{name}_interval"] = Interval(shaped(low[:, columns]), shaped(high[:, columns]))
     variance = value[:, 0]
     _warn_negative(result["first"], result["first_stderr"], df, design.names)
     return SobolIndices(
         **result,
         level=level,
-        variance=float(variance[0]) if aggregate or outputs.ndim == 1 else variance,
+        variance=float(variance[0]) if single else variance,
         names=design.names,
         diagnostics={
             "n": design.n,
@@ -663,7 +667,8 @@ def _asymptotic(
                     error = (1.0 - rho * rho) / math.sqrt(n - 3)
                     with np.errstate(divide="ignore"):
                         centre = np.arctanh(min(max(rho, -1.0), 1.0)) if rho == rho else math.nan
-                    ends = tuple(float(np.tanh(centre + s * z / math.sqrt(n - 3))) for s in (-1.0, 1.0))
+                    half = z / math.sqrt(n - 3)
+                    ends = (float(np.tanh(centre - half)), float(np.tanh(centre + half)))
                 stderr[k, at] = error
                 low[k, at], high[k, at] = ends if sign > 0 else (1.0 - ends[1], 1.0 - ends[0])
     return stderr, low, high
@@ -682,14 +687,6 @@ def _janon_stderr(x: Floats, y: Floats, rho: float, threads: int) -> float:
     influence -= mean(influence)
     with np.errstate(invalid="ignore", divide="ignore"):
         return float(np.sqrt(mean(influence * influence) / x.size) / np.float64(mean(squares)))
-
-
-def _square(pairs: Floats, *, groups: int, single: bool) -> Floats:
-    """(outputs, pairs i < j) to a (groups, groups[, outputs]) array, NaN on and below the diagonal."""
-    out = np.full((groups, groups, len(pairs)), np.nan)
-    rows, columns = np.triu_indices(groups, 1)
-    out[rows, columns] = pairs.T
-    return np.ascontiguousarray(out[..., 0]) if single else out
 
 
 def _warn_constant(constant: NDArray[np.bool_], estimates: Floats, aggregate: bool) -> None:
@@ -820,7 +817,7 @@ def _evaluate(func: Callable[..., Any], X: Floats, batch_size: int | None, execu
         size = _count(batch_size, "batch_size", 1, 2**62)
     chunks = [X[at : at + size] for at in range(0, len(X), size)]
     results = executor.map(func, chunks) if executor is not None else map(func, chunks)
-    parts = []
+    parts: list[Floats] = []
     for at, (chunk, result) in enumerate(zip(chunks, results)):
         part = as_float(result, "func", ndim=(1, 2))
         if len(part) != len(chunk):
