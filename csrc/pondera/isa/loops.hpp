@@ -29,8 +29,8 @@ struct Loops {
   // sensitivity.inl
   void (*sobol_rows)(const std::uint64_t* directions, std::uint64_t* state, std::uint64_t first, Index n, Index d,
                      double one, double* out) noexcept;
-  void (*owen_points)(StreamAddress, std::uint64_t base, const std::uint64_t* pattern, Index n,
-                      const std::uint64_t* top, const std::uint64_t* deep, double* out) noexcept;
+  void (*owen_points)(StreamAddress, std::uint64_t base, const std::uint64_t* pattern, const std::uint64_t* top,
+                      double* out) noexcept;
   void (*sobol_sums)(const double* w, const double* a, const double* b, const double* c, Index n, double* out) noexcept;
   double (*weighted_dot)(const double* w, const double* x, const double* z, Index n) noexcept;
 };

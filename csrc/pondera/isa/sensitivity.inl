@@ -40,15 +40,57 @@ inline void sobol_rows(const std::uint64_t* directions, std::uint64_t* __restric
   }
 }
 
-// The 128 bits of Philox at elements x[i] >> shift.
-inline void philox_at(StreamAddress a, std::uint32_t sub, const std::uint64_t* __restrict x, int shift, Index n,
+// 64-bit lanes whose low halves are multiplied. GCC has no other way to say vpmuludq than its builtin, and without it
+// takes 2.4 times as long for Philox on AVX-512 and AVX2, 1.3 times on SSE2; elsewhere the lane is a plain integer.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__)
+typedef std::uint64_t Wide __attribute__((vector_size(64)));
+typedef int WideHalves __attribute__((vector_size(64)));
+inline Wide multiply_low(Wide a, Wide m) noexcept {
+  typedef long long Longs __attribute__((vector_size(64)));
+  return (Wide)__builtin_ia32_pmuludq512_mask((WideHalves)a, (WideHalves)m, Longs{}, static_cast<unsigned char>(-1));
+}
+#elif defined(__GNUC__) && !defined(__clang__) && defined(__AVX2__)
+typedef std::uint64_t Wide __attribute__((vector_size(32)));
+typedef int WideHalves __attribute__((vector_size(32)));
+inline Wide multiply_low(Wide a, Wide m) noexcept {
+  return (Wide)__builtin_ia32_pmuludq256((WideHalves)a, (WideHalves)m);
+}
+#elif defined(__GNUC__) && !defined(__clang__) && defined(__SSE2__)
+typedef std::uint64_t Wide __attribute__((vector_size(16)));
+typedef int WideHalves __attribute__((vector_size(16)));
+inline Wide multiply_low(Wide a, Wide m) noexcept {
+  return (Wide)__builtin_ia32_pmuludq128((WideHalves)a, (WideHalves)m);
+}
+#else
+typedef std::uint64_t Wide;
+inline Wide multiply_low(Wide a, Wide m) noexcept { return (a & 0xffffffffu) * m; }
+#endif
+
+constexpr Index kOwenChunk = 128;
+
+// The 128 bits of Philox at elements x[i] >> shift, for kOwenChunk of them. The words live in the low halves of the
+// lanes; what the high halves hold does not matter until the end.
+inline void philox_at(StreamAddress a, std::uint32_t sub, const std::uint64_t* __restrict x, int shift,
                       std::uint64_t* __restrict lo, std::uint64_t* __restrict hi) noexcept {
-  for (Index i = 0; i < n; ++i) {
-    const std::uint64_t e = x[i] >> shift;
-    const Words r = philox(static_cast<std::uint32_t>(e), static_cast<std::uint32_t>(e >> 32), a.row, a.code | sub,
-                           a.k0, a.k1);
-    lo[i] = (static_cast<std::uint64_t>(r.w[1]) << 32) | r.w[0];
-    hi[i] = (static_cast<std::uint64_t>(r.w[3]) << 32) | r.w[2];
+  const Wide m0 = Wide{} + 0xD2511F53u, m1 = Wide{} + 0xCD9E8D57u, low = Wide{} + 0xffffffffu;
+  for (Index i = 0; i < kOwenChunk; i += static_cast<Index>(sizeof(Wide) / 8)) {
+    Wide c0;
+    __builtin_memcpy(&c0, x + i, sizeof c0);
+    c0 >>= shift;
+    Wide c1 = c0 >> 32, c2 = Wide{} + a.row, c3 = Wide{} + (a.code | sub);
+    std::uint32_t k0 = a.k0, k1 = a.k1;
+    for (int round = 0; round < 10; ++round) {
+      const Wide p0 = multiply_low(c0, m0), p1 = multiply_low(c2, m1);
+      c0 = (p1 >> 32) ^ c1 ^ k0;
+      c1 = p1;
+      c2 = (p0 >> 32) ^ c3 ^ k1;
+      c3 = p0;
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
+    }
+    const Wide first = (c1 << 32) | (c0 & low), second = (c3 << 32) | (c2 & low);
+    __builtin_memcpy(lo + i, &first, sizeof first);
+    __builtin_memcpy(hi + i, &second, sizeof second);
   }
 }
 
@@ -63,33 +105,25 @@ inline std::uint64_t flips_of(std::uint64_t lo, std::uint64_t hi, std::uint64_t 
   return f | ((((lo >> 63) | (hi << 1)) >> (t >> 1)) & 1);
 }
 
-// Owen-scrambled coordinates of n <= 256 points of one dimension, digits base ^ pattern[i]. The address's row is the
-// dimension. `top` holds the 128-bit words of level 0 (one) and level 1 (128), `deep` those of level 2 (2^14) or null.
-constexpr Index kOwenChunk = 256;
-inline void owen_points(StreamAddress a, std::uint64_t base, const std::uint64_t* __restrict pattern, Index n,
-                        const std::uint64_t* __restrict top, const std::uint64_t* __restrict deep,
-                        double* __restrict out) noexcept {
+// Owen-scrambled coordinates of kOwenChunk points of one dimension, digits base ^ pattern[i]. The address's row is the
+// dimension. `top` holds the 128-bit words of level 0 (one) and level 1 (128).
+inline void owen_points(StreamAddress a, std::uint64_t base, const std::uint64_t* __restrict pattern,
+                        const std::uint64_t* __restrict top, double* __restrict out) noexcept {
   std::uint64_t x[kOwenChunk], y[kOwenChunk], lo[kOwenChunk], hi[kOwenChunk];
-  for (Index i = 0; i < n; ++i) {
+  for (Index i = 0; i < kOwenChunk; ++i) {
     x[i] = base ^ pattern[i];
     y[i] = x[i] ^ (flips_of(top[0], top[1], x[i] >> 45) << 45);
   }
-  for (Index i = 0; i < n; ++i) {
+  for (Index i = 0; i < kOwenChunk; ++i) {
     const std::uint64_t at = 2 + 2 * (x[i] >> 45);
     y[i] ^= flips_of(top[at], top[at + 1], (x[i] >> 38) & 127) << 38;
   }
-  if (deep)
-    for (Index i = 0; i < n; ++i) {
-      const std::uint64_t at = 2 * (x[i] >> 38);
-      lo[i] = deep[at], hi[i] = deep[at + 1];
-    }
-  else
-    philox_at(a, 2, x, 38, n, lo, hi);
-  for (Index i = 0; i < n; ++i) y[i] ^= flips_of(lo[i], hi[i], (x[i] >> 31) & 127) << 31;
-  philox_at(a, 3, x, 31, n, lo, hi);
-  for (Index i = 0; i < n; ++i) y[i] ^= flips_of(lo[i], hi[i], (x[i] >> 24) & 127) << 24;
-  philox_at(a, 4, x, 24, n, lo, hi);
-  for (Index i = 0; i < n; ++i) out[i] = point_from(y[i] ^ (lo[i] & 0xffffff), 1.0 - 0x1p-53);
+  philox_at(a, 2, x, 38, lo, hi);
+  for (Index i = 0; i < kOwenChunk; ++i) y[i] ^= flips_of(lo[i], hi[i], (x[i] >> 31) & 127) << 31;
+  philox_at(a, 3, x, 31, lo, hi);
+  for (Index i = 0; i < kOwenChunk; ++i) y[i] ^= flips_of(lo[i], hi[i], (x[i] >> 24) & 127) << 24;
+  philox_at(a, 4, x, 24, lo, hi);
+  for (Index i = 0; i < kOwenChunk; ++i) out[i] = point_from(y[i] ^ (lo[i] & 0xffffff), 1.0 - 0x1p-53);
 }
 
 // Weighted sums of c, c^2, a c, b c, b (c - a), a (a - c), (a - c)^2, (b - c)^2: all that first-order and total

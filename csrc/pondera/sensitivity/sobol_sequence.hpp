@@ -64,52 +64,49 @@ inline std::uint64_t sobol_digits(const std::uint64_t* directions, Index d, std:
 // 2^r - 1 + (the r digits after the first 7 j) of Philox at element = the first 7 j digits, row = dimension, sub-draw
 // j. The digits from 28 on share one call, sub-draw 4 at element = the first 28 digits. Points of an aligned run of up
 // to 2^28 differ in their first 28 digits, so for them this is nested uniform scrambling to the last digit; beyond,
-// points of one cell of width 2^-28 share a digital shift of the digits below. Three calls a coordinate, two from 2^16
-// points on, when the calls of level 2 come from a table. O(n d); 2 MB from 2^16 points on.
+// points of one cell of width 2^-28 share a digital shift of the digits below. Levels 0 and 1 come from a table of 129
+// calls, which leaves three a coordinate. (A table of level 2, 256 kB a dimension, is slower than the calls.) O(n d);
+// 400 words a dimension.
 inline void owen_points(const std::uint64_t* directions, Index n, Index d, std::uint64_t start, Key key, double* out,
                         const Parallel& parallel) {
-  constexpr Index kTop = 2 * 129, kDeep = 2 << 14, kGroup = 8, kChunk = baseline::kOwenChunk;
-  const bool tabled = n >= Index{1} << 16;
+  constexpr Index kTop = 2 * 129, kSlab = 64, kGroup = 8, kChunk = baseline::kOwenChunk, kRun = 8;
   const std::uint64_t begin = start / kChunk, end = (start + static_cast<std::uint64_t>(n) + kChunk - 1) / kChunk;
-  Buffer<std::uint64_t> tops(kGroup * kTop), deeps(tabled ? kGroup * kDeep : 0), patterns(kGroup * kChunk);
-  for (Index first = 0; first < d; first += kGroup) {  // eight dimensions fill a cache line of a row
-    const Index group = d - first < kGroup ? d - first : kGroup;
-    for_blocks(group, parallel, [&](Index g) {
-      const Stream stream(key, Purpose::owen, static_cast<std::uint32_t>(first + g));
-      const auto fill = [&](std::uint32_t level, Index elements, std::uint64_t* to) {
-        for (Index e = 0; e < elements; ++e) {
-          const Words r = stream.words(static_cast<std::uint64_t>(e), level);
-          to[2 * e] = (static_cast<std::uint64_t>(r.w[1]) << 32) | r.w[0];
-          to[2 * e + 1] = (static_cast<std::uint64_t>(r.w[3]) << 32) | r.w[2];
-        }
-      };
-      fill(0, 1, tops.data() + g * kTop);
-      fill(1, 128, tops.data() + g * kTop + 2);
-      if (tabled) fill(2, Index{1} << 14, deeps.data() + g * kDeep);
-      for (Index i = 0; i < kChunk; ++i)
-        patterns[g * kChunk + i] = sobol_digits(directions + first + g, d, static_cast<std::uint64_t>(i));
-    });
-    constexpr Index kRun = 16;  // chunks a block
-    const Index chunks = static_cast<Index>(end - begin);
-    for_ranges(chunks, kRun, parallel, [&](Index from, Index to) {
-      double columns[kGroup * kChunk];
-      for (Index c = from; c < to; ++c) {
-        // The digits of point kChunk c + i are those of point kChunk c, xor those of point i.
-        const std::uint64_t at = (begin + static_cast<std::uint64_t>(c)) * kChunk;
-        const Index low = at < start ? static_cast<Index>(start - at) : 0;
-        const Index row = static_cast<Index>(at + static_cast<std::uint64_t>(low) - start);
-        const Index count = n - row < kChunk - low ? n - row : kChunk - low;
+  const Index chunks = static_cast<Index>(end - begin), runs = (chunks + kRun - 1) / kRun;
+  const Index slabs = (d + kSlab - 1) / kSlab;
+  Buffer<std::uint64_t> tops(d * kTop), patterns(d * kChunk);
+  for_blocks(d, parallel, [&](Index k) {
+    const Stream stream(key, Purpose::owen, static_cast<std::uint32_t>(k));
+    for (Index e = 0; e < 129; ++e) {
+      const Words r = e == 0 ? stream.words(0, 0) : stream.words(static_cast<std::uint64_t>(e - 1), 1);
+      tops[k * kTop + 2 * e] = (static_cast<std::uint64_t>(r.w[1]) << 32) | r.w[0];
+      tops[k * kTop + 2 * e + 1] = (static_cast<std::uint64_t>(r.w[3]) << 32) | r.w[2];
+    }
+    for (Index i = 0; i < kChunk; ++i)
+      patterns[k * kChunk + i] = sobol_digits(directions + k, d, static_cast<std::uint64_t>(i));
+  });
+  for_blocks(runs * slabs, parallel, [&](Index block) {
+    const Index slab = block % slabs * kSlab, from = block / slabs * kRun;
+    const Index slab_end = d - slab < kSlab ? d : slab + kSlab;
+    double columns[kGroup * kChunk];
+    for (Index c = from; c < chunks && c < from + kRun; ++c) {
+      const std::uint64_t at = (begin + static_cast<std::uint64_t>(c)) * kChunk;
+      const Index low = at < start ? static_cast<Index>(start - at) : 0;
+      const Index row = static_cast<Index>(at + static_cast<std::uint64_t>(low) - start);
+      const Index count = n - row < kChunk - low ? n - row : kChunk - low;
+      for (Index first = slab; first < slab_end; first += kGroup) {  // eight dimensions fill a cache line of a row
+        const Index group = slab_end - first < kGroup ? slab_end - first : kGroup;
         for (Index g = 0; g < group; ++g) {
-          const Stream stream(key, Purpose::owen, static_cast<std::uint32_t>(first + g));
-          loops().owen_points(stream.address(), sobol_digits(directions + first + g, d, at),
-                              patterns.data() + g * kChunk + low, count, tops.data() + g * kTop,
-                              tabled ? deeps.data() + g * kDeep : nullptr, columns + g * kChunk);
+          const Index k = first + g;
+          // The digits of point kChunk c + i are those of point kChunk c, xor those of point i.
+          loops().owen_points(Stream(key, Purpose::owen, static_cast<std::uint32_t>(k)).address(),
+                              sobol_digits(directions + k, d, at), patterns.data() + k * kChunk, tops.data() + k * kTop,
+                              columns + g * kChunk);
         }
         for (Index i = 0; i < count; ++i)
-          for (Index g = 0; g < group; ++g) out[(row + i) * d + first + g] = columns[g * kChunk + i];
+          for (Index g = 0; g < group; ++g) out[(row + i) * d + first + g] = columns[g * kChunk + low + i];
       }
-    });
-  }
+    }
+  });
 }
 
 // Points start..start+n of the sequence into out (n, d). `directions` (52, d) are overwritten when scrambled linearly.
