@@ -541,6 +541,18 @@ def test_a_shift_of_a_million_changes_nothing(estimator):
         np.testing.assert_allclose(getattr(a, name), getattr(b, name), atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [2.0**-900, 2.0**900])
+def test_outputs_of_any_magnitude_give_the_same_bits(scale):
+    design = po.saltelli_design(256, dists=BOX, replicates=4, rng=0)
+    y = ishigami(design.X)
+    a, b = po.sobol_indices(design, y), po.sobol_indices(design, y * scale)
+    np.testing.assert_array_equal(a.first, b.first)
+    np.testing.assert_array_equal(a.total_stderr, b.total_stderr)
+    assert b.variance == (math.inf if scale > 1 else 0.0)  # the variance itself is out of range
+    both = po.sobol_indices(design, np.stack([y, y * 2.0**100], axis=1), aggregate=True)
+    np.testing.assert_array_equal(both.first, a.first)
+
+
 def test_an_input_without_effect_gets_exactly_zero():
     design = po.saltelli_design(512, 3, rng=0)
     y = np.exp(design.X[:, 0]) + 1e5 * design.X[:, 2]
@@ -769,6 +781,7 @@ def test_outputs_in_another_order_are_noticed():
         (lambda y: np.where(np.arange(len(y)) == 7, np.nan, y), "y: 1 value.* at 7"),
         (lambda y: np.where(np.arange(len(y)) == 7, np.inf, y), "y: 1 value.* at 7"),
         (lambda y: y.reshape(-1, 5, 64), "y: expected a 1-d or 2-d"),
+        (lambda y: np.empty((len(y), 0)), "y: expected at least one output"),
         (lambda y: y.astype(complex), "y: complex"),
         (lambda y: y.astype(str), "y: expected real"),
     ],
@@ -915,8 +928,8 @@ def test_the_order_of_rows_does_not_matter_for_tied_inputs():
         (lambda X, y: (X, y[:, None]), "y: expected a 1-d"),
         (lambda X, y: (np.where(X > 0.99, np.nan, X), y), "X: .*NaN"),
         (lambda X, y: (X, np.where(y > 0.9, np.inf, y)), "y: .*NaN"),
-        (lambda X, y: (X[:20], y[:20]), "n_folds: "),
-        (lambda X, y: (X[:0], y[:0]), "n_folds: "),
+        (lambda X, y: (X[:20], y[:20]), "X: expected at least 40 rows"),
+        (lambda X, y: (X[:0], y[:0]), "X: expected at least 40 rows"),
     ],
 )
 def test_bad_data_are_named(arguments, match):

@@ -13,10 +13,9 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +25,9 @@ from ._workers import resolve
 from .arrays import as_float, check_finite, column_names
 from .random import Key, Purpose, key
 from .results import Interval, ReliabilityWarning, Result, SobolIndices, _check_level, t_interval
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 __all__ = ["Design", "saltelli_design", "sobol", "sobol_from_data", "sobol_indices", "sobol_sequence"]
 
@@ -548,14 +550,19 @@ def sobol_indices(
     outputs = as_float(y, "y", ndim=(1, 2))
     if len(outputs) != len(design):
         raise ValueError(f"y: expected {len(design)} outputs, one for each row of design.X, received {len(outputs)}")
+    if outputs.size == 0:
+        raise ValueError("y: expected at least one output a row, received none")
     check_finite(outputs, "y")
     threads = resolve(workers)
 
-    # (outputs, replicates, matrices, n), centred by the mean of A and B.
+    # (outputs, replicates, matrices, n), scaled by a power of two (squares could overflow) and centred by A and B.
     Y = outputs.astype(np.float64).reshape(design.replicates, design.matrices, design.n, -1)
     Y = np.ascontiguousarray(np.moveaxis(Y, -1, 0))
     flat = Y.reshape(len(Y), -1)
-    constant = np.ptp(flat, axis=1) <= 1e-12 * np.abs(flat).max(axis=1, initial=0.0)
+    peak = np.abs(flat).max(axis=1)
+    exponent = np.frexp(peak)[1][:, None, None]
+    constant = np.ptp(np.ldexp(flat, -exponent[..., 0]), axis=1) <= 1e-12 * np.frexp(peak)[0]
+    Y = np.ldexp(Y, -exponent[..., None])
     for k in range(len(Y)):
         part = np.ascontiguousarray(Y[k, :, :2]).ravel()
         Y[k] -= _core.random.sum(part, threads) / part.size
@@ -564,6 +571,8 @@ def sobol_indices(
     estimates = _core.sensitivity.sobol_estimates(
         Y, groups, design.second_order, ESTIMATORS[first], ESTIMATORS[total], boot, key(rng).words, threads
     )
+    top = int(exponent.max())
+    estimates[..., 0] = np.ldexp(estimates[..., 0], 2 * (exponent - top))  # one unit for all outputs
     estimates[constant] = np.nan
     if aggregate:
         weights = np.where(constant[:, None, None], 0.0, estimates[..., 0])
@@ -608,7 +617,8 @@ def sobol_indices(
         result[name] = shaped(value[:, columns])
         result[f"{name}_stderr"] = shaped(stderr[:, columns])
         result[f"{name}_interval"] = Interval(shaped(low[:, columns]), shaped(high[:, columns]))
-    variance = value[:, 0]
+    with np.errstate(over="ignore", under="ignore"):
+        variance = np.ldexp(value[:, 0], 2 * top)
     _warn_negative(result["first"], result["first_stderr"], df, design.names)
     return SobolIndices(
         **result,
@@ -888,9 +898,9 @@ def sobol_from_data(
     if len(inputs) != len(outputs):
         raise ValueError(f"y: expected {len(inputs)} outputs, one for each row of X, received {len(outputs)}")
     n, d = inputs.shape
-    n_folds = _count(n_folds, "n_folds", 2, max(2, n // 4))
+    n_folds = _count(n_folds, "n_folds", 2, 2**20)
     if n < 4 * n_folds:
-        raise ValueError(f"X: expected at least {4 * n_folds} rows, received {n}")
+        raise ValueError(f"X: expected at least {4 * n_folds} rows, four for each of n_folds, received {n}")
     labels = column_names(X, d, names)
     the_key = key(rng)
     constant = bool(np.ptp(outputs) <= 1e-12 * np.abs(outputs).max())

@@ -65,8 +65,8 @@ inline std::uint64_t sobol_digits(const std::uint64_t* directions, Index d, std:
 // j. The digits from 28 on share one call, sub-draw 4 at element = the first 28 digits. Points of an aligned run of up
 // to 2^28 differ in their first 28 digits, so for them this is nested uniform scrambling to the last digit; beyond,
 // points of one cell of width 2^-28 share a digital shift of the digits below. Levels 0 and 1 come from a table of 129
-// calls, which leaves three a coordinate. (A table of level 2, 256 kB a dimension, is slower than the calls.) O(n d);
-// 400 words a dimension.
+// calls, which leaves three a coordinate. (A table of level 2, 256 kB a dimension, is no faster than its calls.)
+// O(n d); 400 words a dimension.
 inline void owen_points(const std::uint64_t* directions, Index n, Index d, std::uint64_t start, Key key, double* out,
                         const Parallel& parallel) {
   constexpr Index kTop = 2 * 129, kSlab = 64, kGroup = 8, kChunk = baseline::kOwenChunk, kRun = 8;
