@@ -100,6 +100,7 @@ _HOMES: dict[str, str] = {
             "saltelli_design",
             "sobol_indices",
             "sobol",
+            "sobol_from_data",
         ),
         ".sensitivity",
     ),

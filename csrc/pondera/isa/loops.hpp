@@ -13,6 +13,7 @@ struct StreamAddress {
 };
 
 struct Loops {
+  // loops.inl
   double (*max_f64)(const double*, Index, Index*) noexcept;
   double (*max_f32)(const float*, Index, Index*) noexcept;
   double (*sum_f64)(const double*, Index) noexcept;
@@ -26,10 +27,18 @@ struct Loops {
   void (*normal_quantile_f64)(const double*, Index, double*) noexcept;
   void (*uniform)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
   void (*gumbel)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
+  // weights.inl
   void (*uniform_at)(StreamAddress, const Index* elements, Index, double*) noexcept;
   void (*rank_systematic)(const double*, Index, double u, double step, double inverse, Index*) noexcept;
   void (*floor_scaled)(const double*, Index, double inverse, Index most, Index*) noexcept;
   void (*uniform_pairs)(StreamAddress, std::uint64_t start, Index, double* first, double* second) noexcept;
+  // sensitivity.inl
+  void (*sobol_rows)(const std::uint64_t* directions, std::uint64_t* state, std::uint64_t first, Index n, Index d,
+                     double one, double* out) noexcept;
+  void (*owen_points)(StreamAddress, std::uint64_t base, const std::uint64_t* pattern, const std::uint64_t* top,
+                      double* out) noexcept;
+  void (*sobol_sums)(const double* w, const double* a, const double* b, const double* c, Index n, double* out) noexcept;
+  double (*weighted_dot)(const double* w, const double* x, const double* z, Index n) noexcept;
 };
 
 PONDERA_NAMESPACE_END
@@ -43,8 +52,10 @@ namespace PONDERA_ISA {
 // clang-format off: each needs the one before
 #include "pondera/isa/math.inl"
 #include "pondera/isa/philox.inl"
-#include "pondera/isa/weights.inl"
 #include "pondera/isa/loops.inl"
+#include "pondera/isa/weights.inl"
+#include "pondera/isa/sensitivity.inl"
+#include "pondera/isa/table.inl"
 // clang-format on
 }  // namespace PONDERA_ISA
 PONDERA_NAMESPACE_END
