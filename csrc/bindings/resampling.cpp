@@ -47,12 +47,11 @@ void bind_resampling(py::module_& m) {
         return out;
       },
       py::arg("values").noconvert(), py::arg("n"), py::arg("u"), py::arg("workers"));
-  PYBIND11_NUMPY_DTYPE(pondera::AliasCell, probability, alias);
   m.def(
       "alias_table",
       [](const Array<double>& weights, int workers) {
-        auto cells = make<pondera::AliasCell>({weights.size()});
-        pondera::AliasCell* to = cells.mutable_data();
+        auto cells = make<double>({weights.size(), 2});  // memory of AliasCell; opaque to Python
+        auto* to = reinterpret_cast<pondera::AliasCell*>(cells.mutable_data());
         released(workers,
                  [&](const Parallel& parallel) { pondera::alias_table(weights.data(), weights.size(), to, parallel); });
         return cells;
@@ -60,11 +59,13 @@ void bind_resampling(py::module_& m) {
       py::arg("weights").noconvert(), py::arg("workers"));
   m.def(
       "alias_draw",
-      [](const Array<pondera::AliasCell>& cells, Index n, KeyWords key, std::uint32_t row, int workers) {
+      [](const Array<double>& memory, Index n, KeyWords key, std::uint32_t row, int workers) {
+        const auto* cells = reinterpret_cast<const pondera::AliasCell*>(memory.data());
+        const Index items = memory.shape(0);
         auto out = make<Index>({n});
         Index* to = out.mutable_data();
         released(workers, [&](const Parallel& parallel) {
-          pondera::alias_draw(cells.data(), cells.size(), n, Stream(key_of(key), Purpose::alias, row), to, parallel);
+          pondera::alias_draw(cells, items, n, Stream(key_of(key), Purpose::alias, row), to, parallel);
         });
         return out;
       },
