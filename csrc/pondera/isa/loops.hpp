@@ -12,6 +12,8 @@ struct StreamAddress {
   std::uint32_t code;  // purpose << 24 | sub-draw
 };
 
+constexpr Index kGramTile = 4;  // rows of a Gram matrix that one call of gram_tile fills at most
+
 struct Loops {
   double (*max_f64)(const double*, Index, Index*) noexcept;
   double (*max_f32)(const float*, Index, Index*) noexcept;
@@ -26,6 +28,8 @@ struct Loops {
   void (*normal_quantile_f64)(const double*, Index, double*) noexcept;
   void (*uniform)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
   void (*gumbel)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
+  void (*gram_tile)(const double* z, const double* w, Index rows, Index n, Index begin, Index end, double*) noexcept;
+  double (*dot_f64)(const double*, const double*, Index) noexcept;
 };
 
 PONDERA_NAMESPACE_END
@@ -39,6 +43,7 @@ namespace PONDERA_ISA {
 // clang-format off: each needs the one before
 #include "pondera/isa/math.inl"
 #include "pondera/isa/philox.inl"
+#include "pondera/isa/games.inl"
 #include "pondera/isa/loops.inl"
 // clang-format on
 }  // namespace PONDERA_ISA
