@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from ._rows import ArrayRows, FrameRows, groups_of, is_frame
+from ._sampling import Found, Run, Settings, kernel, permutation
 from ._workers import resolve
 from .arrays import as_array, as_float, column_names
 from .models import Predictor, as_predict
-from .random import Key, key
-from .results import Attribution, ConvergenceWarning, InteractionValues, ReliabilityWarning
+from .random import key
+from .results import Attribution, InteractionValues
 from .weights import Weights
 
 __all__ = ["INDICES", "Game", "MarginalGame", "TableGame", "exact_values", "shapley"]
@@ -153,8 +153,6 @@ class _Remembered(Game):
         self._forget()
 
     def _evaluate(self, bits: Bits, *, workers: int, executor: Executor | None = None) -> Floats:
-        if len(self._table) + len(bits) > self._cache_size:
-            self._forget()
         done = len(self._table)
         try:
             ids, fresh = self._table.number(bits)
@@ -164,6 +162,8 @@ class _Remembered(Game):
             self._forget()
             raise
         values: Floats = self._values[ids]
+        if len(self._table) > self._cache_size:
+            self._forget()
         return values
 
     def _store(self, done: int, new: Floats) -> None:
@@ -302,15 +302,13 @@ class MarginalGame(_Remembered):
     ) -> None:
         if link not in ("identity", "logit"):
             raise ValueError(f"link: expected 'identity' or 'logit', received {link!r}")
-        _positive(batch_size, "batch_size")
-        _positive(cache_size, "cache_size")
+        positive(batch_size, "batch_size")
+        positive(cache_size, "cache_size")
         predicted = isinstance(target, str) and target == "predicted"
         predict = as_predict(model, target=None if predicted else target)
-        rows: _ArrayRows | _FrameRows = (
-            _FrameRows(x, background) if _is_frame(background) else _ArrayRows(x, background)
-        )
-        columns = column_names(background if _is_frame(background) else x, rows.d, names, predict)
-        members, group_names = _groups(groups, columns, allow_rest)
+        rows: ArrayRows | FrameRows = FrameRows(x, background) if is_frame(background) else ArrayRows(x, background)
+        columns = column_names(background if is_frame(background) else x, rows.d, names, predict)
+        members, group_names = groups_of(groups, columns, allow_rest)
         super().__init__(len(members), group_names, cache_size)
         if predicted:
             scores = predict(rows.own())
@@ -397,157 +395,6 @@ class _Marginal:
         return out[0] if len(out) == 1 else np.concatenate(out)
 
 
-class _ArrayRows:
-    """Hybrid rows of NumPy arrays."""
-
-    def __init__(self, x: Any, background: Any) -> None:
-        table = as_float(background, "background", ndim=2)
-        row = as_float(x, "x", ndim=(1, 2))
-        if row.ndim == 2:
-            row = row[0] if len(row) == 1 else row.reshape(-1)
-        self.B, self.d = table.shape
-        _check_rows(self.B, self.d, len(row))
-        dtype = np.result_type(table, row)
-        self._background = np.array(table, dtype=dtype)
-        self._x = np.array(row, dtype=dtype)
-
-    def make(self, bits: Bits, player: NDArray[np.int64], low: int, high: int, workers: int) -> NDArray[Any]:
-        return _fill(self._x, self._background[low:high], player, bits, workers)
-
-    def own(self) -> NDArray[Any]:
-        return self._x[None, :]
-
-    def constant(self) -> NDArray[np.bool_]:
-        same = (self._background == self._x) | (np.isnan(self._background) & np.isnan(self._x))
-        out: NDArray[np.bool_] = same.all(axis=0)
-        return out
-
-    def data(self) -> NDArray[Any]:
-        return self._x.copy()
-
-
-def _fill(
-    x: NDArray[Any], background: NDArray[Any], player: NDArray[np.int64], bits: Bits, workers: int
-) -> NDArray[Any]:
-    out = np.empty((len(bits) * len(background), len(x)), dtype=x.dtype)
-    wide = x.dtype.itemsize == 8
-    word, fill = (np.uint64, _core.games.fill_rows_64) if wide else (np.uint32, _core.games.fill_rows_32)
-    fill(x.view(word), background.view(word), player, bits, out.view(word), workers)
-    return out
-
-
-class _FrameRows:
-    """Hybrid rows of DataFrames: every column keeps its dtype. Where all columns are of one plain dtype, rows are made
-    as an array and wrapped; otherwise each column is taken from the background's with the value of `x` behind it."""
-
-    def __init__(self, x: Any, background: Any) -> None:
-        import pandas as pd
-
-        self.B, self.d = background.shape
-        own = _values_of(x, background)
-        _check_rows(self.B, self.d, len(own))
-        self._columns = background.columns
-        self._series = [_with_value(pd, background.iloc[:, j].reset_index(drop=True), own[j]) for j in range(self.d)]
-        dtypes = {series.dtype for series in self._series}
-        dtype = dtypes.pop()
-        self._plain: NDArray[Any] | None = None
-        if not dtypes and isinstance(dtype, np.dtype) and dtype.kind in "fiu" and dtype.itemsize in (4, 8):
-            self._plain = np.column_stack([series.to_numpy() for series in self._series])
-
-    def make(self, bits: Bits, player: NDArray[np.int64], low: int, high: int, workers: int) -> Any:
-        import pandas as pd
-
-        if self._plain is not None:
-            filled = _fill(np.ascontiguousarray(self._plain[-1]), self._plain[low:high], player, bits, workers)
-            return pd.DataFrame(filled, columns=self._columns, copy=False)
-        inside = _core.games.unpack(bits, int(player.max()) + 1, workers)
-        hidden = np.arange(low, high)
-        return self._frame(
-            [np.where(inside[:, player[j]][:, None], self.B, hidden[None, :]).reshape(-1) for j in range(self.d)]
-        )
-
-    def own(self) -> Any:
-        return self._frame([np.array([self.B])] * self.d)
-
-    def _frame(self, positions: list[NDArray[np.int64]]) -> Any:
-        import pandas as pd
-
-        frame = pd.DataFrame({j: self._series[j].array.take(at) for j, at in enumerate(positions)}, copy=False)
-        frame.columns = self._columns
-        return frame
-
-    def constant(self) -> NDArray[np.bool_]:
-        return np.array([_one_value(series) for series in self._series])
-
-    def data(self) -> NDArray[Any]:
-        last = [series.iloc[-1] for series in self._series]
-        if all(series.dtype.kind in "fiub" for series in self._series):
-            return np.array([math.nan if _missing(v) else float(v) for v in last])
-        return np.array([str(v) for v in last])
-
-
-def _is_frame(x: Any) -> bool:
-    return hasattr(x, "iloc") and hasattr(x, "columns")
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value != value or type(value).__name__ == "NAType"  # NaN and NaT differ from themselves
-
-
-def _one_value(series: Any) -> bool:
-    try:
-        return len(series.unique()) == 1  # pandas counts NaN as one value
-    except TypeError:  # unhashable objects
-        return False
-
-
-def _values_of(x: Any, background: Any) -> list[Any]:
-    """The explained row's values in the order of the background's columns."""
-    if _is_frame(x):
-        if len(x) != 1:
-            raise ValueError(f"x: expected one row, received {len(x)}")
-        if list(x.columns) != list(background.columns):
-            raise ValueError("x: its columns differ from the background's")
-        return [x.iloc[0, j] for j in range(x.shape[1])]
-    if hasattr(x, "index") and hasattr(x, "iloc"):
-        if list(x.index) != list(background.columns):
-            raise ValueError("x: its index differs from the background's columns")
-        return list(x)
-    if isinstance(x, Mapping):
-        if set(x) != set(background.columns):
-            raise ValueError("x: its keys differ from the background's columns")
-        return [x[name] for name in background.columns]
-    array = as_array(x, "x", kind="any", ndim=(1, 2))
-    return list(array.reshape(-1))
-
-
-def _with_value(pd: Any, series: Any, value: Any) -> Any:
-    """`series` with `value` behind it, in the series' dtype wherever that loses nothing."""
-    own = pd.Series([value])
-    dtype = series.dtype
-    plain = isinstance(dtype, np.dtype) and dtype.kind in "fiub"
-    try:
-        cast = own.astype(dtype)
-        kept = _missing(value) == _missing(cast.iloc[0]) and (
-            not plain or _missing(value) or bool(cast.iloc[0] == value)
-        )
-    except (TypeError, ValueError, OverflowError):
-        kept = False
-    if not kept and not (plain and isinstance(value, (int, float, np.number, np.bool_))):
-        raise ValueError(
-            f"x: the value {value!r} of column {series.name!r} does not fit the background's dtype {dtype}; "
-            "give both the same dtype (for categories: the same categories)"
-        )
-    return pd.concat([series, cast if kept else own], ignore_index=True)
-
-
-def _check_rows(B: int, d: int, own: int) -> None:
-    if B == 0 or d == 0:
-        raise ValueError(f"background: expected at least one row and one column, received shape ({B}, {d})")
-    if own != d:
-        raise ValueError(f"x: expected one row of {d} values, as the background has columns, received {own}")
-
-
 def _background_weights(weights: Any, B: int) -> Floats | None:
     if weights is None:
         return None
@@ -562,51 +409,7 @@ def _background_weights(weights: Any, B: int) -> Floats | None:
     return normalized
 
 
-def _groups(groups: Any, columns: tuple[str, ...], allow_rest: bool) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
-    """Column numbers of each player, and the players' names."""
-    if groups is None:
-        return [np.array([j]) for j in range(len(columns))], columns
-    if isinstance(groups, Mapping):
-        labels, lists = [str(name) for name in groups], list(groups.values())
-    else:
-        labels, lists = [], list(groups)
-    members = []
-    seen: set[int] = set()
-    for group in lists:
-        numbers = [_column(item, columns) for item in ([group] if isinstance(group, (str, int)) else group)]
-        if not numbers:
-            raise ValueError("groups: a group is empty")
-        for j in numbers:
-            if j in seen:
-                raise ValueError(f"groups: column {columns[j]!r} is in two places; every column belongs to one group")
-            seen.add(j)
-        members.append(np.array(numbers))
-    rest = [j for j in range(len(columns)) if j not in seen]
-    if not labels:
-        labels = [columns[m[0]] if len(m) == 1 else "+".join(columns[j] for j in m) for m in members]
-    if rest and not allow_rest:
-        raise ValueError(
-            f"groups: column(s) {', '.join(columns[j] for j in rest[:5])} belong to no group; allow_rest=True makes one"
-        )
-    if rest:
-        members.append(np.array(rest))
-        labels.append("rest")
-    return members, tuple(labels)
-
-
-def _column(item: Any, columns: tuple[str, ...]) -> int:
-    if isinstance(item, str):
-        if item not in columns:
-            raise ValueError(f"groups: there is no column {item!r}")
-        return columns.index(item)
-    if isinstance(item, bool) or not isinstance(item, (int, np.integer)):
-        raise TypeError(f"groups: expected column numbers or names, received {item!r}")
-    if not 0 <= item < len(columns):
-        raise ValueError(f"groups: expected column numbers from 0 to {len(columns) - 1}, received {item}")
-    return int(item)
-
-
-def _positive(value: Any, name: str) -> int:
+def positive(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: expected an integer, received {value!r}")
     if value < 1:
@@ -623,7 +426,7 @@ def _as_game(game: Any, n_players: int | None, batch_size: int) -> Game:
         raise TypeError(f"game: expected a game or a function of boolean coalitions, received {type(game).__name__}")
     if n_players is None:
         raise ValueError("n_players: a plain function does not tell how many players it has; give n_players")
-    return _CallableGame(game, _positive(n_players, "n_players"), batch_size)
+    return _CallableGame(game, positive(n_players, "n_players"), batch_size)
 
 
 def shapley(
@@ -720,10 +523,10 @@ def shapley(
     words = key(rng)
     if method not in METHODS:
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, received {method!r}")
-    _positive(batch_size, "batch_size")
-    _positive(min_batches, "min_batches")
+    positive(batch_size, "batch_size")
+    positive(min_batches, "min_batches")
     if budget is not None:
-        _positive(budget, "budget")
+        positive(budget, "budget")
     if tol is not None and not 0 < tol < math.inf:
         raise ValueError(f"tol: expected a positive number, received {tol!r}")
     whole = _as_game(game, n_players, batch_size)
@@ -732,7 +535,7 @@ def shapley(
     part = whole if n == whole.n_players or n == 0 else _Restricted(whole, players)
     limit = 2 * n + 2048 if budget is None else budget
     chosen = _method(method, n, limit, budget, _MOST_TABLE if whole._fixed else _MOST_PLAYERS, balanced, paired)
-    run = _Run(
+    run = Run(
         part,
         batch_size=batch_size,
         workers=workers,
@@ -740,16 +543,19 @@ def shapley(
         progress=progress,
         total=2**n if chosen == "exact" else limit,
     )
-    empty, full = run.ends()
-    settings = _Settings(limit, tol, paired, balanced, min_batches, partial, words)
-    if n == 0:
-        found = _Found(np.zeros((0, len(empty))), np.zeros((0, len(empty))))
-    elif chosen == "exact":
-        found = _exact_shapley(run)
-    elif chosen == "permutation":
-        found = _permutation(run, settings, empty, full)
-    else:
-        found = _kernel(run, settings, empty, full)
+    settings = Settings(limit, tol, paired, balanced, min_batches, partial, words)
+    try:
+        empty, full = run.ends()
+        if n == 0:
+            found = Found(np.zeros((0, len(empty))), np.zeros((0, len(empty))))
+        elif chosen == "exact":
+            found = _exact_shapley(run)
+        elif chosen == "permutation":
+            found = permutation(run, settings, empty, full)
+        else:
+            found = kernel(run, settings, empty, full)
+    finally:
+        run.close()
     if run.stochastic and found.exact:
         found.stderr = np.full_like(found.stderr, math.nan)
     values, stderr = np.zeros((2, whole.n_players, len(empty)))
@@ -762,6 +568,7 @@ def shapley(
         "samples": found.samples,
         "stochastic": run.stochastic,
         "left_out": whole.n_players - n,
+        "converged": True,
         **found.diagnostics,
         **whole._diagnostics(),
     }
@@ -802,268 +609,12 @@ def _method(method: str, n: int, limit: int, budget: int | None, most: int, bala
     return chosen
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    limit: int
-    tol: float | None
-    paired: bool
-    balanced: bool
-    min_batches: int
-    partial: bool
-    key: Key
-
-
-@dataclass(slots=True)
-class _Found:
-    """What a method found: values and standard errors ``(n, outputs)``."""
-
-    values: Floats
-    stderr: Floats
-    samples: int = 0
-    df: float = math.inf
-    exact: bool = True
-    diagnostics: dict[str, Any] = field(default_factory=dict)
-
-
-def _exact_shapley(run: _Run) -> _Found:
+def _exact_shapley(run: Run) -> Found:
     table = run.table()
     _core.games.subset_transform(table, run.n, False, run.workers)
     single = np.left_shift(np.uint64(1), np.arange(run.n, dtype=np.uint64))
     values = _core.games.superset_sums(table, run.n, single, _coefficients("SV", run.n, 1), run.workers).T
-    return _Found(values, np.zeros_like(values))
-
-
-def _permutation(run: _Run, settings: _Settings, empty: Floats, full: Floats) -> _Found:
-    n, outputs = run.n, len(empty)
-    walk = 2 if settings.balanced else int(settings.paired)
-    each = (n - 1, 2 * (n - 1), n * (n - 1))[walk]
-    wanted = (settings.limit - 2) // each
-    moments = _core.games.Moments(n * outputs)
-
-    def batch(first: int, count: int) -> None:
-        orders, bits = _core.games.walk_orders(settings.key.words, first, count, n, walk, run.workers)
-        values = run.values(bits)
-        marginals = _core.games.walk_marginals(orders, values, empty, full, walk, run.workers)
-        moments.add(marginals.reshape(count, n * outputs), run.workers)
-
-    def estimate() -> tuple[Floats, Floats]:
-        values, stderr = moments.summary()
-        return values.reshape(n, outputs), stderr.reshape(n, outputs)
-
-    # At most some 4096 coalitions of permutations are held at once, whatever the batches of the stopping rule.
-    largest = max(1, 4096 // each)
-    outcome = _sample(run, settings, batch, estimate, lambda: len(moments), wanted, 4, largest, full - empty)
-    values, stderr = estimate()
-    samples = len(moments)
-    if samples < 2:
-        warnings.warn("one sample gives no standard error; a larger budget does", ReliabilityWarning, stacklevel=3)
-    return _Found(values, stderr, samples, float(max(samples - 1, 1)), False, outcome)
-
-
-def _kernel(run: _Run, settings: _Settings, empty: Floats, full: Floats) -> _Found:
-    n, outputs = run.n, len(empty)
-    delta = full - empty
-    left = settings.limit - 2
-    # Kernel mass of the pair of sizes s and n - s, all coalitions together; sizes enumerated while their share of the
-    # budget covers them.
-    mass = [(2.0 if 2 * s < n else 1.0) / (s * (n - s)) for s in range(1, n // 2 + 1)]
-    blocks, weights = [], []
-    s = 1
-    while s <= n // 2:
-        coalitions = math.comb(n, s) * (2 if 2 * s < n else 1)
-        if left * mass[s - 1] < coalitions * math.fsum(mass[s - 1 :]) * (1 - 1e-12):
-            break
-        blocks.append(_core.games.enumerate_pairs(n, s, coalitions // 2))
-        weights.append(np.full(coalitions // 2, mass[s - 1] / coalitions))
-        left -= coalitions
-        s += 1
-    sizes = np.arange(s, n // 2 + 1)
-    rest = math.fsum(mass[s - 1 :])
-
-    def half_difference(pairs: Bits) -> Floats:
-        both = run.values(np.concatenate([pairs, _core.games.complements(pairs, n)]))
-        share = (2.0 * _core.games.sizes(pairs) - n)[:, None] / n
-        half: Floats = 0.5 * ((both[: len(pairs)] - both[len(pairs) :]) - share * delta)
-        return half
-
-    fixed = np.concatenate(blocks) if blocks else np.empty((0, (n + 63) // 64), dtype=np.uint64)
-    fixed_weights = np.concatenate(weights) if weights else np.empty(0)
-    fixed_half = half_difference(fixed) if len(fixed) else np.empty((0, outputs))
-    drawn = _Drawn(n, outputs)
-    cumulative = np.cumsum(mass[s - 1 :])
-    wanted = left // 2 if len(sizes) else 0
-
-    def batch(first: int, count: int) -> None:
-        pairs = _core.games.sample_pairs(settings.key.words, first, count, n, sizes, cumulative, run.workers)
-        drawn.add(pairs, wanted, half_difference)
-
-    last: dict[int, tuple[Floats, Floats, int]] = {}
-
-    def estimate() -> tuple[Floats, Floats]:
-        if drawn.draws not in last:
-            last.clear()
-            last[drawn.draws] = _regress(run, fixed, fixed_weights, fixed_half, drawn, rest, delta)
-        return last[drawn.draws][:2]
-
-    outcome: dict[str, Any] = {}
-    if wanted:
-        # Repeated pairs cost nothing, so draws go on until the distinct ones have used the budget. Ten draws for each
-        # are more than collecting them takes: sizes of which a large share is affordable have been enumerated.
-        outcome = _sample(
-            run,
-            settings,
-            batch,
-            estimate,
-            lambda: drawn.draws,
-            10 * wanted,
-            max(4, n // 4),
-            2048,
-            delta,
-            lambda: drawn.full,
-        )
-    values, stderr = estimate()
-    rank = last[drawn.draws][2]
-    outcome["rank"] = rank
-    if rank < n - 1:
-        warnings.warn(
-            f"the coalitions determine {rank} of {n - 1} directions, the values are those of least norm; "
-            "a larger budget helps",
-            ReliabilityWarning,
-            stacklevel=3,
-        )
-    if wanted and len(drawn.pairs) < n:
-        warnings.warn(
-            f"{len(drawn.pairs)} sampled pairs are too few for standard errors of {n} players; "
-            "a larger budget gives them",
-            ReliabilityWarning,
-            stacklevel=3,
-        )
-    outcome["enumerated_sizes"] = s - 1
-    df = float(max(drawn.draws - (n - 1), 1)) if wanted else math.inf
-    return _Found(values, stderr, drawn.draws, df, not wanted, outcome)
-
-
-class _Drawn:
-    """Distinct sampled pairs in the order of their first draw, how often each was drawn, and their values."""
-
-    def __init__(self, n: int, outputs: int) -> None:
-        words = (n + 63) // 64
-        self._table = _core.games.CoalitionTable(words)
-        self.pairs: Bits = np.empty((0, words), dtype=np.uint64)
-        self.counts: Floats = np.empty(0)
-        self.half: Floats = np.empty((0, outputs))
-        self.draws = 0
-        self.full = False
-
-    def add(self, pairs: Bits, wanted: int, half_difference: Callable[[Bits], Floats]) -> None:
-        """Draws up to, not including, the first that would be distinct pair number `wanted` + 1."""
-        known = len(self.pairs)
-        ids, fresh = self._table.number(pairs)
-        if known + len(fresh) > wanted:
-            end = int(fresh[wanted - known])
-            ids, fresh = ids[:end], fresh[: wanted - known]
-            self.full = True
-        if len(fresh):
-            half = half_difference(np.ascontiguousarray(pairs[fresh]))
-            self.pairs = np.concatenate([self.pairs, pairs[fresh]])
-            self.half = np.concatenate([self.half, half])
-            self.counts = np.concatenate([self.counts, np.zeros(len(fresh))])
-        self.counts += np.bincount(ids, minlength=len(self.counts))
-        self.draws += len(ids)
-        self.full = self.full or len(self.pairs) == wanted
-
-
-def _regress(
-    run: _Run, fixed: Bits, fixed_weights: Floats, fixed_half: Floats, drawn: _Drawn, rest: float, delta: Floats
-) -> tuple[Floats, Floats, int]:
-    """Values, standard errors and rank of the weighted regression on enumerated and drawn pairs."""
-    n, games = run.n, _core.games
-    pairs = np.concatenate([fixed, drawn.pairs])
-    half = np.ascontiguousarray(np.concatenate([fixed_half, drawn.half]))
-    # Each of the two coalitions of a draw stands for 1 / (2 draws) of the kernel mass that was not enumerated.
-    unit = rest / (2 * drawn.draws) if drawn.draws else 0.0
-    weights = np.concatenate([fixed_weights, drawn.counts * unit])
-    gram, moment = np.zeros((n, n)), np.zeros((n, half.shape[1]))
-    games.normal_equations(pairs, weights, half, gram, moment, run.workers)
-    inverse, pivots = games.projected_inverse(gram)
-    rank = n - 1
-    if not pivots > 1e-8:  # directions that no pair determines: the solution of least norm
-        eigenvalues, vectors = np.linalg.eigh(np.triu(gram) + np.triu(gram, 1).T)
-        kept = eigenvalues > 1e-10 * eigenvalues[-1]
-        rank = min(int(np.count_nonzero(kept)), n - 1)
-        inverse = np.ascontiguousarray((vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T)
-    phi = games.apply_inverse(inverse, moment)
-    values: Floats = phi + delta / n
-    if not drawn.draws:
-        return values, np.zeros_like(values), rank
-    draws = drawn.draws
-    if len(drawn.pairs) < n:
-        return values, np.full_like(values, math.nan), rank
-    scores = games.pair_residuals(drawn.pairs, phi, drawn.half, run.workers) * unit
-    first, second = games.score_moments(drawn.pairs, inverse, scores, drawn.counts, run.workers)
-    # The scores of the draws are centred: where sizes are enumerated, the two parts only cancel in sum.
-    spread = np.maximum(second - first * (first / draws), 0.0)
-    stderr: Floats = np.sqrt(spread * (draws / (draws - (n - 1) / 2)))
-    return values, stderr, rank
-
-
-def _sample(
-    run: _Run,
-    settings: _Settings,
-    batch: Callable[[int, int], None],
-    estimate: Callable[[], tuple[Floats, Floats]],
-    done: Callable[[], int],
-    wanted: int,
-    start: int,
-    largest: int,
-    delta: Floats,
-    full: Callable[[], bool] = lambda: False,
-) -> dict[str, Any]:
-    """Batches of samples, each a quarter of those before it, until `wanted` samples are there or `tol` is reached."""
-    trace: list[tuple[int, float]] = []
-    converged = settings.tol is None
-    batches, next_size = 0, start
-    while done() < wanted and not full():
-        goal = min(done() + next_size, wanted)
-        try:
-            while done() < goal and not full():
-                batch(done(), min(largest, goal - done()))
-        except (Exception, KeyboardInterrupt) as error:
-            if not settings.partial or batches < settings.min_batches:
-                raise
-            warnings.warn(
-                f"stopped after {done()} samples: {type(error).__name__}: {error}", ReliabilityWarning, stacklevel=4
-            )
-            return {"converged": False, "partial": f"{type(error).__name__}: {error}", "trace": np.array(trace)}
-        batches += 1
-        next_size = max(start, done() // 4)
-        if settings.tol is None:
-            continue
-        ratio = _error_ratio(*estimate(), delta)
-        trace.append((run.evaluations, ratio))
-        forecast = run.evaluations * (ratio / settings.tol) ** 2
-        run.total = int(min(settings.limit, forecast)) if math.isfinite(forecast) else settings.limit
-        if ratio < settings.tol and batches >= settings.min_batches:
-            converged = True
-            break
-    if not converged:
-        evaluations, ratio = trace[-1]
-        needed = evaluations * (ratio / settings.tol) ** 2 if settings.tol else math.nan
-        remedy = f"; about {needed:.2g} evaluations would do" if math.isfinite(needed) else ""
-        warnings.warn(
-            f"tol: the error is {ratio:.3g} of the values' range after {evaluations} evaluations{remedy}",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
-    return {"converged": converged, "trace": np.array(trace, dtype=np.float64).reshape(-1, 2)}
-
-
-def _error_ratio(values: Floats, stderr: Floats, delta: Floats) -> float:
-    """Largest standard error over the range of the values, the worst output."""
-    span = values.max(axis=0) - values.min(axis=0)
-    size = np.maximum(np.abs(delta), 1e-12)
-    ratio = stderr.max(axis=0) / np.where(span <= 1e-12 * np.maximum(1.0, np.abs(delta)), size, span)
-    return float(ratio.max()) if not np.isnan(ratio).any() else math.inf
+    return Found(values, np.zeros_like(values))
 
 
 def exact_values(
@@ -1124,9 +675,9 @@ def exact_values(
     """
     if index not in INDICES:
         raise ValueError(f"index: expected one of {', '.join(INDICES)}, received {index!r}")
-    _positive(batch_size, "batch_size")
+    positive(batch_size, "batch_size")
     single = index in ("SV", "BV")
-    order = (1 if single else 2) if order is None else _positive(order, "order")
+    order = (1 if single else 2) if order is None else positive(order, "order")
     if single and order != 1:
         raise ValueError(f"order: {index} is an index of single players, received order {order}")
     whole = _as_game(game, n_players, batch_size)
@@ -1138,9 +689,12 @@ def exact_values(
         if order > 2:
             raise ValueError(f"order: expected 1 to {n} players, received {order}")
         order = n  # the default order of a game of one player
-    run = _Run(whole, batch_size=batch_size, workers=workers, executor=executor, progress=progress, total=2**n)
-    run.ends()
-    table = run.table()
+    run = Run(whole, batch_size=batch_size, workers=workers, executor=executor, progress=progress, total=2**n)
+    try:
+        run.ends()
+        table = run.table()
+    finally:
+        run.close()
     base = table[:, 0].copy()
     _core.games.subset_transform(table, n, False, run.workers)
     sets = [members for s in range(order + 1) for members in itertools.combinations(range(n), s)]
@@ -1244,88 +798,3 @@ class _Restricted(Game):
 
     def _ask_again(self, bits: Bits, *, workers: int) -> Floats:
         return self._game._ask_again(self._widened(bits, workers), workers=workers)
-
-
-class _Run:
-    """The evaluations of one call: in batches, counted, with progress."""
-
-    def __init__(
-        self,
-        game: Game,
-        *,
-        batch_size: int,
-        workers: int | None,
-        executor: Executor | None,
-        progress: bool | Callable[[int, int], Any],
-        total: int,
-    ) -> None:
-        self.game, self.n = game, game.n_players
-        self.batch_size, self.workers, self.executor = batch_size, resolve(workers), executor
-        self.evaluations = self.distinct = 0
-        self.total = total
-        self._seen = _core.games.CoalitionTable((self.n + 63) // 64)
-        self._progress = _bar(progress)
-        self.stochastic = False
-
-    def ends(self) -> tuple[Floats, Floats]:
-        """v(empty) and v(N), each ``(outputs,)``; whether the game answers twice alike."""
-        empty = np.zeros((1, (self.n + 63) // 64), dtype=np.uint64)
-        full = _core.games.complements(empty, self.n)
-        values = self.values(np.concatenate([empty, full]))
-        if not self.game._fixed:
-            again = self.game._ask_again(full, workers=self.workers)[0]
-            scale = np.maximum(np.abs(values[1]), np.finfo(float).tiny)
-            self.stochastic = bool((np.abs(again - values[1]) > 1e-6 * scale).any())
-            if self.stochastic:
-                warnings.warn(
-                    "the model gave two different answers for the same rows; turn its randomness (dropout) off",
-                    ReliabilityWarning,
-                    stacklevel=4,
-                )
-        return values[0], values[1]
-
-    def values(self, bits: Bits) -> Floats:
-        parts = []
-        for begin in range(0, len(bits), self.batch_size):
-            some = np.ascontiguousarray(bits[begin : begin + self.batch_size])
-            parts.append(self.game._evaluate(some, workers=self.workers, executor=self.executor))
-            self._seen.number(some)
-            self.distinct = len(self._seen)
-            self.evaluations += len(some)
-            self._progress(self.evaluations, max(self.total, self.evaluations))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def table(self) -> Floats:
-        """All values, ``(outputs, 2**n)``."""
-        out: Floats | None = None
-        for begin in range(0, 2**self.n, self.batch_size):
-            bits = np.arange(begin, min(begin + self.batch_size, 2**self.n), dtype=np.uint64)
-            values = self.game._evaluate(bits[:, None], workers=self.workers, executor=self.executor)
-            if out is None:
-                out = np.empty((values.shape[1], 2**self.n))
-            out[:, begin : begin + len(bits)] = values.T
-            self._progress(begin + len(bits), 2**self.n)
-        assert out is not None
-        self.evaluations = self.distinct = 2**self.n
-        return out
-
-
-def _bar(progress: bool | Callable[[int, int], Any]) -> Callable[[int, int], Any]:
-    """``report(done, total)`` for ``progress=``: nothing, the caller's function, or a tqdm bar."""
-    if callable(progress):
-        return progress
-    if not progress:
-        return lambda done, total: None
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        raise ImportError("progress=True needs tqdm: pip install 'pondera[progress]'") from None
-    bar = tqdm(total=None, unit=" evaluations")
-
-    def report(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-        if done >= total:
-            bar.close()
-
-    return report
