@@ -386,7 +386,7 @@ def test_budget_is_never_passed_and_ends_are_evaluated_once(method, budget):
 def test_too_small_a_budget_is_refused():
     game = po.TableGame(table(8))
     for method in ("permutation", "kernel"):
-        with pytest.raises(ValueError, match="budget: .* at least 18 evaluations for 8 players, received 17"):
+        with pytest.raises(ValueError, match=r"budget: .* at least 18 evaluations for 8 players, received 17"):
             po.shapley(game, method=method, budget=17)
     with pytest.raises(ValueError, match="at least 58"):
         po.shapley(game, method="permutation", balanced=True, budget=57)
@@ -941,7 +941,7 @@ def test_targets_choose_outputs_and_names_follow():
     assert two.output_names == ("w", "u")
     with pytest.raises(ValueError, match="target: the model has 3 outputs, received 3"):
         po.shapley(po.MarginalGame(model, x, background, target=3))
-    with pytest.raises(ValueError, match="target: .*leave"):
+    with pytest.raises(ValueError, match=r"target: .*leave"):
         po.MarginalGame(lambda X: X["a"].to_numpy(), x, background, target="predicted")
 
 
