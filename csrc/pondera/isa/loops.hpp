@@ -12,6 +12,8 @@ struct StreamAddress {
   std::uint32_t code;  // purpose << 24 | sub-draw
 };
 
+constexpr Index kGramTile = 4;  // rows of a Gram matrix that one call of gram_tile fills at most
+
 struct Loops {
   // loops.inl
   double (*max_f64)(const double*, Index, Index*) noexcept;
@@ -39,6 +41,9 @@ struct Loops {
                       double* out) noexcept;
   void (*sobol_sums)(const double* w, const double* a, const double* b, const double* c, Index n, double* out) noexcept;
   double (*weighted_dot)(const double* w, const double* x, const double* z, Index n) noexcept;
+  // games.inl
+  void (*gram_tile)(const double* z, const double* w, Index rows, Index n, Index begin, Index end, double*) noexcept;
+  double (*dot_f64)(const double*, const double*, Index) noexcept;
 };
 
 PONDERA_NAMESPACE_END
@@ -55,6 +60,7 @@ namespace PONDERA_ISA {
 #include "pondera/isa/loops.inl"
 #include "pondera/isa/weights.inl"
 #include "pondera/isa/sensitivity.inl"
+#include "pondera/isa/games.inl"
 #include "pondera/isa/table.inl"
 // clang-format on
 }  // namespace PONDERA_ISA

@@ -8,6 +8,8 @@ inline const Loops& table() noexcept {
       &uniform_at, &rank_systematic, &floor_scaled, &uniform_pairs,
       // sensitivity.inl
       &sobol_rows, &owen_points, &sobol_sums, &weighted_dot,
+      // games.inl
+      &gram_tile, &dot_loop,
   };
   return loops;
 }
