@@ -88,6 +88,9 @@ def _rows(x: Any, name: str) -> NDArray[Any]:
 class _Points:
     """Rows made ready for one metric, with the tree or the sorted line on demand. Borrows the rows."""
 
+    n: int
+    d: int
+
     def __init__(self, rows: NDArray[Any], metric: str, p: float | None, algorithm: str, workers: int | None) -> None:
         if algorithm not in ALGORITHMS:
             raise ValueError(f"algorithm: expected one of {', '.join(ALGORITHMS)}, received {algorithm!r}")
@@ -152,7 +155,8 @@ class _Points:
 
     def knn(
         self, query: Any, k: Any, exclude: Any, max_memory: Any, workers: int | None
-    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], bool]:
+        """Distances in float64, indices, and whether the caller's rows are float32."""
         threads = resolve(workers)
         k = _positive(k, "k")
         memory = _positive(max_memory, "max_memory")
@@ -170,14 +174,12 @@ class _Points:
         distances, indices = found
         if self.metric.scale != 1.0:
             distances *= self.metric.scale
-        if single:
-            with np.errstate(over="ignore", under="ignore"):
-                distances = distances.astype(np.float32)
-        return distances, indices
+        return distances, indices, single
 
     def count(
-        self, query: Any, radii: Any, strict: bool, exclude: Any, workers: int | None, farthest: bool = False
+        self, query: Any, radii: Any, strict: bool, exclude: Any, workers: int | None, *, farthest: bool = False
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Counts; with `farthest` also the largest distance counted, and radii are float64 whatever the rows."""
         threads = resolve(workers)
         rows, points, single = self.queries(query, "query", workers)
         m = len(rows)
@@ -190,6 +192,7 @@ class _Points:
             raise ValueError(f"radii: expected non-negative numbers, received {bounds.min()}")
         bounds = np.ascontiguousarray(np.broadcast_to(bounds / self.metric.scale, (m,)))
         skip = self.excluded(exclude, m)
+        single = single and not farthest
         code, p = self.metric.code, self.metric.p
         if self.d == 1 and code == _CHEBYSHEV and not farthest:
             found = _core.neighbors.count_line(
@@ -204,6 +207,14 @@ class _Points:
                 rows, points, bounds, bool(strict), code, p, single, skip, farthest, threads
             )
         return found  # type: ignore[no-any-return]
+
+
+def _as_given(distances: NDArray[np.float64], single: bool) -> NDArray[Any]:
+    """float32 rows give float32 distances."""
+    if not single:
+        return distances
+    with np.errstate(over="ignore", under="ignore"):
+        return distances.astype(np.float32)
 
 
 def _positive(value: Any, name: str) -> int:
@@ -310,8 +321,8 @@ class NeighborIndex:
     ) -> KNN:
         """The `k` nearest points of each query; see `knn`."""
         wrap = like(query)
-        distances, indices = self._points.knn(query, k, exclude, max_memory, workers)
-        return KNN(wrap(distances), wrap(indices) if return_indices else None)
+        distances, indices, single = self._points.knn(query, k, exclude, max_memory, workers)
+        return KNN(wrap(_as_given(distances, single)), wrap(indices) if return_indices else None)
 
     def count(
         self,
@@ -360,9 +371,11 @@ class NeighborIndex:
         if len(names) != self.n:
             raise ValueError(f"labels: expected {self.n} labels, one a point; received {len(names)}")
         wrap = like(query)
-        distances, indices = self._points.knn(query, k, exclude, max_memory, workers)
+        distances, indices, single = self._points.knn(query, k, exclude, max_memory, workers)
         chosen = names[indices]
-        return LabeledKNN(wrap(distances), wrap(indices), wrap(chosen) if chosen.dtype.kind in "biuf" else chosen)
+        return LabeledKNN(
+            wrap(_as_given(distances, single)), wrap(indices), wrap(chosen) if chosen.dtype.kind in "biuf" else chosen
+        )
 
 
 def knn(
@@ -436,8 +449,8 @@ def knn(
     """
     wrap = like(query)
     prepared = _Points(_rows(points, "points"), metric, p, algorithm, workers)
-    distances, indices = prepared.knn(query, k, exclude, max_memory, workers)
-    return KNN(wrap(distances), wrap(indices) if return_indices else None)
+    distances, indices, single = prepared.knn(query, k, exclude, max_memory, workers)
+    return KNN(wrap(_as_given(distances, single)), wrap(indices) if return_indices else None)
 
 
 def radius_count(
