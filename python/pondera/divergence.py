@@ -388,7 +388,7 @@ class _Problem:
             shared = "; do X and Y share rows? They must be independent samples" if across else ""
             raise ValueError(
                 f"X: {zeros} of {self.n} rows have their neighbour at distance 0 ({inside} within X, {across} in Y), "
-                f"whose logarithm is infinite{shared}. Use a larger k, or duplicates='jitter' or 'drop' for tied measurements"
+                f"whose logarithm is infinite{shared}. Use a larger k, or for ties duplicates='jitter' or 'drop'"
             )
         if zeros == self.n:
             raise ValueError("X: every row has its neighbour at distance 0; nothing is left to average")
