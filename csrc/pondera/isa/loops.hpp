@@ -44,6 +44,20 @@ struct Loops {
   // games.inl
   void (*gram_tile)(const double* z, const double* w, Index rows, Index n, Index begin, Index end, double*) noexcept;
   double (*dot_f64)(const double*, const double*, Index) noexcept;
+  // neighbors.inl
+  void (*distances_f64)(int form, double power, const double* q, const double* p, Index stride, Index count, Index d,
+                        double* out) noexcept;
+  void (*distances_f32)(int form, double power, const float* q, const float* p, Index stride, Index count, Index d,
+                        float* out) noexcept;
+  double (*pair_f64)(int form, double power, const double* x, const double* y, Index d) noexcept;
+  double (*pair_f32)(int form, double power, const float* x, const float* y, Index d) noexcept;
+  Index (*below_f64)(const double* s, Index n, double limit, std::int32_t* out) noexcept;
+  Index (*below_f32)(const float* s, Index n, float limit, std::int32_t* out) noexcept;
+  Index (*count_f64)(const double* s, Index n, double limit) noexcept;
+  void (*panel_f64)(const double* q, const double* p, Index strips, Index d, const double* bias, double* out,
+                    Index out_stride) noexcept;
+  void (*panel_f32)(const float* q, const float* p, Index strips, Index d, const float* bias, float* out,
+                    Index out_stride) noexcept;
 };
 
 PONDERA_NAMESPACE_END
@@ -61,6 +75,7 @@ namespace PONDERA_ISA {
 #include "pondera/isa/weights.inl"
 #include "pondera/isa/sensitivity.inl"
 #include "pondera/isa/games.inl"
+#include "pondera/isa/neighbors.inl"
 #include "pondera/isa/table.inl"
 // clang-format on
 }  // namespace PONDERA_ISA

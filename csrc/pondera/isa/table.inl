@@ -10,6 +10,9 @@ inline const Loops& table() noexcept {
       &sobol_rows, &owen_points, &sobol_sums, &weighted_dot,
       // games.inl
       &gram_tile, &dot_loop,
+      // neighbors.inl
+      &direct_distances<double>, &direct_distances<float>, &pair_distance<double>, &pair_distance<float>, &below_loop<double>,
+      &below_loop<float>, &count_loop, &panel_loop<double>, &panel_loop<float>,
   };
   return loops;
 }
