@@ -108,6 +108,7 @@ _HOMES: dict[str, str] = {
             "grid_masks",
             "accumulate",
             "MaskAccumulator",
+            "MaskedImage",
             "upsample_grid",
             "staged_masks",
         ),

@@ -26,6 +26,13 @@ struct Loops {
   void (*normal_quantile_f64)(const double*, Index, double*) noexcept;
   void (*uniform)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
   void (*gumbel)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
+  void (*lerp_f32)(const float* a, const float* b, float t, Index, float* out) noexcept;
+  void (*moments_f32)(const float*, Index stride, Index n, const double* w, Index pixels, int degree, double* sums,
+                      Index step) noexcept;
+  void (*moments_f64)(const double*, Index stride, Index n, const double* w, Index pixels, int degree, double* sums,
+                      Index step) noexcept;
+  void (*add_polynomial)(const double* x, Index, const double* c, int degree, double* out) noexcept;
+  void (*add_rows)(const double* rows, Index stride, Index, double t, int degree, double* out) noexcept;
 };
 
 PONDERA_NAMESPACE_END
@@ -40,6 +47,8 @@ namespace PONDERA_ISA {
 #include "pondera/isa/math.inl"
 #include "pondera/isa/philox.inl"
 #include "pondera/isa/loops.inl"
+#include "pondera/isa/masks.inl"
+#include "pondera/isa/table.inl"
 // clang-format on
 }  // namespace PONDERA_ISA
 PONDERA_NAMESPACE_END
