@@ -1,12 +1,16 @@
 """RISE against gradient x input, occlusion and random maps: deletion, insertion, pointing game.
 
 The paper's table 1 on a laptop: a small CNN reads digits (scikit-learn) that stand somewhere on a noisy canvas of
-32 x 32, so that the true box is known. Run ``python benchmarks/claims/attribution/rise.py [--quick]``.
+32 x 32, so that the true box is known. The verdict is that of the digits as they come, 8 x 8 with strokes of one or two
+pixels; digits of twice the size are measured beside them, since RISE resolves no more than a cell of its grid.
+Run ``python benchmarks/claims/attribution/rise.py [--quick]``.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import itertools
 import time
 from typing import Any
 
@@ -20,22 +24,24 @@ import pondera as po
 TITLE = "RISE: Randomized Input Sampling for Explanation of Black-box Models"
 SOURCE = "arXiv:1806.07421"
 
-SIZE, DIGIT = 32, 8
+SIZE = 32
 TOLERANCE = 15 * SIZE / 224  # the pointing game's 15 pixels at 224
-PAPER = {"deletion": "0.108 (Grad-CAM 0.123)", "insertion": "0.727 (Grad-CAM 0.677)"}  # ResNet50, table 1
+PAPER = {"deletion": "0.108 (Grad-CAM 0.123)", "insertion": "0.727 (Grad-CAM 0.677)", "hit": "0.869"}
+# Table 1 (ResNet50) and the pointing game on VOC07 (VGG16).
 METHODS = ("RISE", "gradient x input", "occlusion", "random")
 
 
-def canvases(digits: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Digits at random places on noise: images (n, 1, 32, 32), boxes (x0, y0, x1, y1)."""
+def canvases(digits: np.ndarray, side: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Digits of this side at random places on noise: images (n, 1, 32, 32), boxes (x0, y0, x1, y1)."""
+    drawn = po.upsample_grid(digits.astype(np.float32) / 16, side)
     images = rng.normal(0.0, 0.15, size=(len(digits), 1, SIZE, SIZE)).astype(np.float32)
-    x, y = rng.integers(0, SIZE - DIGIT + 1, size=(2, len(digits)))
-    for i, digit in enumerate(digits.astype(np.float32) / 16):
-        images[i, 0, y[i] : y[i] + DIGIT, x[i] : x[i] + DIGIT] += digit
-    return images, np.stack([x, y, x + DIGIT - 1, y + DIGIT - 1], axis=1)
+    x, y = rng.integers(0, SIZE - side + 1, size=(2, len(digits)))
+    for i, digit in enumerate(drawn):
+        images[i, 0, y[i] : y[i] + side, x[i] : x[i] + side] += digit
+    return images, np.stack([x, y, x + side - 1, y + side - 1], axis=1)
 
 
-def train(digits: np.ndarray, labels: np.ndarray, seed: int, epochs: int) -> torch.nn.Module:
+def train(digits: np.ndarray, labels: np.ndarray, side: int, seed: int, epochs: int) -> torch.nn.Module:
     torch.manual_seed(seed)
     layers: list[torch.nn.Module] = []
     for inputs, channels in ((1, 16), (16, 32), (32, 64)):
@@ -48,7 +54,7 @@ def train(digits: np.ndarray, labels: np.ndarray, seed: int, epochs: int) -> tor
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     net.train()
     for _ in range(epochs):
-        images, _ = canvases(digits, rng)  # fresh places and noise
+        images, _ = canvases(digits, side, rng)  # fresh places and noise
         order = rng.permutation(len(digits))
         for some in order[: len(order) // 64 * 64].reshape(-1, 64):
             loss = torch.nn.functional.cross_entropy(
@@ -80,14 +86,14 @@ def occlusion(model: torch.nn.Module, image: np.ndarray, target: int, patch: int
     return np.tensordot(drop, hidden, 1) / hidden.sum(axis=0)
 
 
-def run_seed(seed: int, images_per_seed: int, n_masks: int, epochs: int, progress: Any) -> dict[str, Any]:
+def run_seed(side: int, seed: int, images_per_seed: int, n_masks: int, epochs: int, progress: Any) -> dict[str, Any]:
     digits, labels = load_digits(return_X_y=True)
     digits = digits.reshape(-1, 8, 8)
     rng = np.random.default_rng(1000 + seed)
     order = rng.permutation(len(digits))
     fit, test = order[:1400], order[1400:]
-    model = train(digits[fit], labels[fit], seed, epochs)
-    images, boxes = canvases(digits[test], rng)
+    model = train(digits[fit], labels[fit], side, seed, epochs)
+    images, boxes = canvases(digits[test], side, rng)
     with torch.no_grad():
         predicted = model(torch.from_numpy(images)).argmax(dim=1).numpy()
     right = np.flatnonzero(predicted == labels[test])
@@ -114,73 +120,83 @@ def run_seed(seed: int, images_per_seed: int, n_masks: int, epochs: int, progres
 
 
 def run(*, quick: bool = False, progress: Any = lambda done, total: None) -> dict[str, Any]:
-    """Trains, explains and scores; ``quick`` is one seed, few images and masks."""
+    """Trains, explains and scores; ``quick`` is one seed, one size, few images and masks."""
     start = time.perf_counter()
-    seeds, images, n_masks, epochs = (1, 12, 500, 15) if quick else (3, 50, 2000, 40)
+    seeds, images, n_masks, epochs, sides = (1, 8, 500, 12, (8,)) if quick else (3, 50, 2000, 40, (8, 16))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the same bits, and no spinning threads on small machines
+    results: dict[int, list[dict[str, Any]]] = {side: [] for side in sides}
+    total = len(sides) * seeds * images
     try:
-        results = [
-            run_seed(s, images, n_masks, epochs, lambda d, n, s=s: progress(s * n + d, seeds * n)) for s in range(seeds)
-        ]
+        for k, (side, seed) in enumerate(itertools.product(sides, range(seeds))):
+            advance = functools.partial(_advance, progress, k * images, total)
+            results[side].append(run_seed(side, seed, images, n_masks, epochs, advance))
     finally:
         torch.set_num_threads(threads)
-
-    def values(method: str, score: str) -> np.ndarray:
-        return np.array([r["scores"][method][score] for r in results])
-
-    def cell(x: np.ndarray) -> str:
-        if len(x) == 1:
-            return f"{x[0]:.3f}"
-        return f"{x.mean():.3f} ± {x.std(ddof=1) / np.sqrt(len(x)):.3f}"
-
-    rows = []
-    for score in ("deletion", "insertion"):
-        for other in METHODS[1:]:
-            sense = "lower is better" if score == "deletion" else "higher is better"
-            rows.append(
-                {
-                    "name": f"{score} area ({sense}); baseline {other}",
-                    "ours": cell(values("RISE", score)),
-                    "baseline": cell(values(other, score)),
-                    "paper": PAPER[score],
-                }
-            )
-    for other in METHODS[1:]:
-        rows.append(
-            {
-                "name": f"pointing game, hit rate; baseline {other}",
-                "ours": cell(values("RISE", "hit")),
-                "baseline": cell(values(other, "hit")),
-                "paper": "0.869 (VOC07, VGG16)",
-            }
-        )
-    mean = {(m, k): values(m, k).mean() for m in METHODS for k in ("deletion", "insertion", "hit")}
-    checks = {
-        "deletion below random": mean["RISE", "deletion"] < mean["random", "deletion"],
-        "deletion 10 % below gradient x input": mean["RISE", "deletion"] <= 0.9 * mean["gradient x input", "deletion"],
-        "insertion above random": mean["RISE", "insertion"] > mean["random", "insertion"],
-        "insertion above gradient x input": mean["RISE", "insertion"] > mean["gradient x input", "insertion"],
-        "hit rate of at least 0.85": mean["RISE", "hit"] >= 0.85,
-    }
-    missed = [name for name, good in checks.items() if not good]
-    accuracy = np.mean([r["accuracy"] for r in results])
-    reason = (
-        f"Small CNN on noisy 32 x 32 canvases (test accuracy {accuracy:.3f}), {images} images a seed, "
-        f"{n_masks} masks of 8 x 8 cells, published normalisation. "
-    )
-    reason += "All criteria hold: " + ", ".join(checks) + "." if not missed else f"Missed: {', '.join(missed)}."
+    missed = {side: _missed(found) for side, found in results.items()}
+    accuracy = ", ".join(f"{np.mean([r['accuracy'] for r in found]):.3f}" for found in results.values())
+    reason = f"Small CNN (test accuracy {accuracy}), {images} images a seed, {n_masks} masks of 8 x 8 cells. "
+    for side, names in missed.items():
+        verdict = f"missed: {'; '.join(names)}" if names else "every criterion holds"
+        reason += f"Digits of {side} x {side}: {verdict}. "
+    if missed[8]:
+        reason += "Strokes of one or two pixels are finer than RISE's cells of four; pixelwise gradients resolve them."
     return {
         "plugin": "attribution",
         "system": "rise",
         "title": TITLE,
         "source": SOURCE,
-        "reproduced": not missed,
-        "reason": reason,
+        "reproduced": not missed[8],
+        "reason": reason.strip(),
         "seeds": seeds,
-        "rows": rows,
+        "rows": [row for side, found in results.items() for row in _rows(side, found)],
         "seconds": round(time.perf_counter() - start, 1),
     }
+
+
+def _advance(progress: Any, before: int, total: int, done: int, _: int) -> None:
+    progress(before + done, total)
+
+
+def _values(results: list[dict[str, Any]], method: str, score: str) -> np.ndarray:
+    return np.array([r["scores"][method][score] for r in results])
+
+
+def _missed(results: list[dict[str, Any]]) -> list[str]:
+    """The criteria that fail, in means over seeds."""
+    deletion, insertion, hit = (
+        {m: _values(results, m, score).mean() for m in METHODS} for score in ("deletion", "insertion", "hit")
+    )
+    checks = {
+        "deletion below random": deletion["RISE"] < deletion["random"],
+        "deletion 10 % below gradient x input": deletion["RISE"] <= 0.9 * deletion["gradient x input"],
+        "insertion above random": insertion["RISE"] > insertion["random"],
+        "insertion above gradient x input": insertion["RISE"] > insertion["gradient x input"],
+        "hit rate of at least 0.85": hit["RISE"] >= 0.85,
+    }
+    return [name for name, good in checks.items() if not good]
+
+
+def _rows(side: int, results: list[dict[str, Any]]) -> list[dict[str, str]]:
+    def cell(method: str, score: str) -> str:
+        x = _values(results, method, score)
+        return f"{x[0]:.3f}" if len(x) == 1 else f"{x.mean():.3f} ± {x.std(ddof=1) / np.sqrt(len(x)):.3f}"
+
+    labels = {
+        "deletion": "deletion area (low is good)",
+        "insertion": "insertion area (high is good)",
+        "hit": "hit rate",
+    }
+    return [
+        {
+            "name": f"{side} x {side} digits: {label}; against {other}",
+            "ours": cell("RISE", score),
+            "baseline": cell(other, score),
+            "paper": PAPER[score],
+        }
+        for score, label in labels.items()
+        for other in METHODS[1:]
+    ]
 
 
 def main() -> None:
@@ -188,9 +204,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     result = run(quick=parser.parse_args().quick)
     print(f"{TITLE}\n{'reproduced' if result['reproduced'] else 'not reproduced'}: {result['reason']}\n")
-    print(f"{'measured':58} {'ours':>16} {'baseline':>16}  paper")
+    print(f"{'measured':66} {'ours':>16} {'baseline':>16}  paper")
     for row in result["rows"]:
-        print(f"{row['name']:58} {row['ours']:>16} {row['baseline']:>16}  {row['paper']}")
+        print(f"{row['name']:66} {row['ours']:>16} {row['baseline']:>16}  {row['paper']}")
     print(f"\n{result['seeds']} seed(s), {result['seconds']} s")
 
 
