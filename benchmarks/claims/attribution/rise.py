@@ -122,7 +122,7 @@ def run_seed(side: int, seed: int, images_per_seed: int, n_masks: int, epochs: i
 def run(*, quick: bool = False, progress: Any = lambda done, total: None) -> dict[str, Any]:
     """Trains, explains and scores; ``quick`` is one seed, one size, few images and masks."""
     start = time.perf_counter()
-    seeds, images, n_masks, epochs, sides = (1, 8, 500, 12, (8,)) if quick else (3, 50, 2000, 40, (8, 16))
+    seeds, images, n_masks, epochs, sides = (1, 8, 500, 20, (8,)) if quick else (3, 50, 2000, 40, (8, 16))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the same bits, and no spinning threads on small machines
     results: dict[int, list[dict[str, Any]]] = {side: [] for side in sides}
