@@ -7,7 +7,7 @@ inline void lerp_loop(const float* a, const float* b, float t, Index n, float* _
 
 // sums[q - 1][i] += sum_j w[j] masks[j][i]^q. Eight masks at a time stay in registers and in the first cache.
 template <class T, int Degree>
-inline void moments_of(const T* masks, Index stride, Index n, const double* w, Index pixels, double* sums,
+static inline void moments_of(const T* masks, Index stride, Index n, const double* w, Index pixels, double* sums,
                        Index step) noexcept {
   constexpr Index kMasks = 8;
   for (Index begin = 0; begin < n; begin += kMasks) {

@@ -31,11 +31,11 @@ void accumulate(const T* masks, Index n, Index pixels, const double* weights, in
 constexpr int kMaxDegree = 4;
 constexpr Index moment_terms(int degree) noexcept {  // sum of (q + 1)^2
   Index terms = 0;
-  for (int q = 1; q <= degree; ++q) terms += (q + 1) * (q + 1);
+  for (Index q = 1; q <= degree; ++q) terms += (q + 1) * (q + 1);
   return terms;
 }
 constexpr Index moment_rows(int degree) noexcept {  // sum of (q + 1)
-  return degree * (degree + 3) / 2;
+  return Index{degree} * (degree + 3) / 2;
 }
 
 inline void pattern_powers(int pattern, int degree, double* out) noexcept {

@@ -36,4 +36,10 @@ def rise() -> Example:
         kwargs={"n_masks": 1000, "grid": _GRID, "shift": False, "interpolation": "nearest", "normalize": "centered"},
         data=("image",),
         truth=truth,
+        coverage={
+            "level": 0.95,
+            "coverage": 0.949,
+            "runs": 1000,
+            "reason": "share of the 12 cells' coefficients inside the interval, measured with seeds 0 to 999",
+        },
     )
