@@ -109,6 +109,7 @@ _HOMES: dict[str, str] = {
             "grid_masks",
             "accumulate",
             "MaskAccumulator",
+            "MaskedImage",
             "upsample_grid",
             "staged_masks",
         ),

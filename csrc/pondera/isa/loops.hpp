@@ -58,6 +58,14 @@ struct Loops {
                     Index out_stride) noexcept;
   void (*panel_f32)(const float* q, const float* p, Index strips, Index d, const float* bias, float* out,
                     Index out_stride) noexcept;
+  // masks.inl
+  void (*lerp_f32)(const float* a, const float* b, float t, Index, float* out) noexcept;
+  void (*moments_f32)(const float*, Index stride, Index n, const double* w, Index pixels, int degree, double* sums,
+                      Index step) noexcept;
+  void (*moments_f64)(const double*, Index stride, Index n, const double* w, Index pixels, int degree, double* sums,
+                      Index step) noexcept;
+  void (*add_polynomial)(const double* x, Index, const double* c, int degree, double* out) noexcept;
+  void (*add_rows)(const double* rows, Index stride, Index, double t, int degree, double* out) noexcept;
 };
 
 PONDERA_NAMESPACE_END
@@ -76,6 +84,7 @@ namespace PONDERA_ISA {
 #include "pondera/isa/sensitivity.inl"
 #include "pondera/isa/games.inl"
 #include "pondera/isa/neighbors.inl"
+#include "pondera/isa/masks.inl"
 #include "pondera/isa/table.inl"
 // clang-format on
 }  // namespace PONDERA_ISA

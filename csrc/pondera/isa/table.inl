@@ -13,6 +13,8 @@ inline const Loops& table() noexcept {
       // neighbors.inl
       &direct_distances<double>, &direct_distances<float>, &pair_distance<double>, &pair_distance<float>, &below_loop<double>,
       &below_loop<float>, &count_loop, &panel_loop<double>, &panel_loop<float>,
+      // masks.inl
+      &lerp_loop, &moments_loop<float>, &moments_loop<double>, &polynomial_loop, &rows_loop,
   };
   return loops;
 }
