@@ -9,6 +9,7 @@ two samples look farther apart than they are.
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ __all__ = ["ClassifierRatio", "density_ratio"]
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 
+_inside = threading.local()
 _MIN_ROWS = 10
 _CALIBRATIONS = (None, "sigmoid", "isotonic")
 
@@ -332,17 +334,22 @@ def density_ratio(
 
 
 def in_threads(tasks: Sequence[Callable[[], T]], workers: int | None) -> list[T]:
-    """Run fits side by side, each with one OpenMP thread, so that their bits do not depend on the number of threads.
+    """Run scikit-learn's work side by side, each task with one OpenMP thread: its bits do not depend on their number.
 
-    The limit is set inside our own threads: OpenMP keeps it for each calling thread, the caller's setting stays.
+    The limit is set inside our own threads: OpenMP keeps it for each calling thread, the caller's setting stays. Tasks
+    of tasks run in their thread. (One thread each is also the faster way on a busy machine, where teams wait for their
+    slowest member.)
     """
+    if getattr(_inside, "limited", False):
+        return [task() for task in tasks]
     from threadpoolctl import threadpool_limits
 
     def one(task: Callable[[], T]) -> T:
         with threadpool_limits(limits=1, user_api="openmp"):
+            _inside.limited = True
             return task()
 
-    with ThreadPoolExecutor(max_workers=min(resolve(workers), len(tasks))) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, min(resolve(workers), len(tasks)))) as pool:
         return list(pool.map(one, tasks))
 
 

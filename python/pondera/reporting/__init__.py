@@ -208,7 +208,7 @@ def from_files(
 def demo(rng: Any = 0, workers: int | None = None, progress: Progress = False) -> Report:
     """`report` on scikit-learn's diabetes data: the younger half as reference, the older half as target.
 
-    The label is the progression of the disease one year after.
+    The label is the progression of the disease one year after. Age itself is left out: the halves do not overlap in it.
     """
     _needs_pandas()
     from sklearn.datasets import load_diabetes
@@ -216,6 +216,7 @@ def demo(rng: Any = 0, workers: int | None = None, progress: Progress = False) -
     data = load_diabetes(as_frame=True, scaled=False).frame.rename(columns={"target": "progression"})
     order = data["age"].argsort(kind="stable").to_numpy()
     half = len(data) // 2
+    data = data.drop(columns="age")
     return _make(
         data.iloc[order[:half]],
         data.iloc[order[half:]],

@@ -75,7 +75,7 @@ class Analysis:
     tables: Tables
     design: Design
     distance: Distance
-    weighting: Weighting | None
+    weighting: Weighting
     fitted: Fitted
     performance: tuple[Measure, ...]
     performance_notes: tuple[str, ...]

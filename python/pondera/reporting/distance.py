@@ -59,7 +59,7 @@ def pick(n: int, k: int, key: Key) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Design:
-    """How coded rows become finite numbers: medians for missing values with an indicator, one column a frequent level."""
+    """How coded rows become finite numbers: medians and an indicator for missing values, a column a frequent level."""
 
     reference: Floats
     target: Floats
@@ -178,8 +178,8 @@ def measure(tables: Tables, matrix: Design, key: Key, workers: int | None) -> Di
         kl, renyi, zero = _overall(X, Y, k, key, workers, notes)
         if len(continuous) > 10:
             notes.append(
-                f"With {len(continuous)} numeric features k-NN divergences are biased low: read the overall distance as "
-                "a lower bound, and the p-value, which needs no density, as the answer to whether anything changed."
+                f"With {len(continuous)} numeric features k-NN divergences are biased low: read the overall distance "
+                "as a lower bound, and the p-value, which needs no density, for whether anything changed."
             )
     else:
         notes.append("No feature is continuous: there is no overall k-NN divergence, see the features one by one.")
@@ -332,7 +332,8 @@ def _marginals(tables: Tables, discrete: list[bool], nnr: Any, key: Key, workers
             entry["p"] = _permutation_p(*counts, ordered=True, key=child, permutations=permutations)
         entry["notes"] = tuple(notes)
         found.append(entry)
-    adjusted = np.asarray(holm(np.array([e["p"] for e in found])))
+    # Twice, because the rows as a whole are asked about as well.
+    adjusted = np.minimum(2 * np.asarray(holm(np.array([e["p"] for e in found]))), 1.0)
     return tuple(Marginal(adjusted=float(a), **e) for a, e in zip(adjusted, found))
 
 

@@ -1,7 +1,7 @@
 """From numbers to the document of a report: verdicts in plain language, charts and tables of plain values.
 
-No row of the data enters it: only counts, means, estimates and the names of columns and frequent levels. Verdicts follow
-fixed rules, written where they are made; a doubtful quantity says so beside itself.
+No row of the data enters it: only counts, means, estimates and the names of columns and frequent levels. Verdicts
+follow fixed rules, written where they are made; a doubtful quantity says so beside itself.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def _text(value: Any) -> str:
         return "unknown"
     if number != 0 and not 1e-3 <= abs(number) < 1e6:
         return f"{number:.2e}"
-    digits = 2 - math.floor(math.log10(abs(number))) if number else 2
-    return f"{number:,.{max(0, digits)}f}".replace("-", "−")
+    digits = max(0, 2 - math.floor(math.log10(abs(number)))) if number else 2
+    return f"{number:,.{digits}f}".replace("-", "−")
 
 
 def _pm(value: Any, stderr: Any) -> str:
@@ -161,9 +161,7 @@ def _chart(id: str, kind: str, title: str, table: str, series: list[Document], *
     }
 
 
-def _series(
-    name: str, labels: Sequence[str], y: Sequence[Any], lower: Sequence[Any] = (), upper: Sequence[Any] = ()
-) -> Document:
+def _series(name: str, labels: Sequence[str], y: Any, lower: Any = (), upper: Any = ()) -> Document:
     out: Document = {"name": _cut(name), "labels": [_cut(label) for label in labels], "y": [_num(v) for v in y]}
     if len(lower):
         out["lower"] = [_num(v) for v in lower]
@@ -252,12 +250,12 @@ def _distance(analysis: Analysis, verdicts: list[dict[str, str]]) -> Document:
     overall.append(["AUC of a classifier between the two (0.5: alike)", auc.value, auc.stderr, _bounds(auc)])
 
     notes = [
-        "Divergences are D(target || reference) in nats: 0 for equal distributions, without an upper limit. Estimates may "
-        "be slightly negative.",
+        "Divergences are D(target || reference) in nats: 0 for equal distributions, without an upper limit. Estimates "
+        "may be slightly negative.",
         f"The p-value of the whole is that of the energy distance under {ENERGY_PERMUTATIONS} random relabellings, "
-        "(1 + hits) / (1 + relabellings), doubled because two questions are asked; k-NN divergences would have to search "
-        "neighbours anew for each. Those of single features use Anderson-Darling (numbers) or chi-square (values), by "
-        "Holm for the number of features, and doubled as well.",
+        "(1 + hits) / (1 + relabellings), doubled because two questions are asked; k-NN divergences would have to "
+        "search neighbours anew for each. Those of single features use Anderson-Darling (numbers) or chi-square "
+        "(values), corrected by Holm for the number of features, and doubled as well.",
     ]
     if distance.kl is not None:
         notes.append(
@@ -477,25 +475,26 @@ def _performance(analysis: Analysis, verdicts: list[dict[str, str]]) -> Document
     if first.measured is None or first.gap is None:
         level = "note"
         lead += " Without labels in the target this cannot be checked."
-        if unreliable:
-            level, lead = "warn", lead + " The weights are not reliable, so neither is this."
     else:
         lead += f" Measured: {_pm(first.measured.value, first.measured.stderr)}."
         z = max(abs(_z(m.gap)) for m in analysis.performance if m.gap is not None)
         # Two measures are looked at: 2.24 is the two-sided 5% point for the larger of two.
-        if z <= 2.24:
-            level = "good" if not _worse(first) else "warn"
-            lead += " They agree within their errors: the change of the features explains the performance."
-        elif unreliable:
-            level = "warn"
-            lead += " They differ, but the weights are not reliable enough to say why."
+        if unreliable:
+            level = "note"
+        elif z <= 2.24:
+            level = "good"
+            lead += " The two agree within their errors: the change of the features explains the performance."
         else:
             level = "bad"
             lead += (
-                " They differ by more than chance: the features' distribution is not all that changed, what they say "
-                "about the label (or something not recorded) did too."
+                " They differ by more than chance: not only the distribution of the features changed, but what they "
+                "say about the label (or something not recorded)."
             )
+    if unreliable:
+        level = "warn"
+        lead += " The weights are not reliable, so do not rely on the expected value."
     if _worse(first):
+        level = "warn" if level in ("good", "note") else level
         lead += " The model does worse on the target than on the reference."
     if analysis.fitted.own:
         notes.append(

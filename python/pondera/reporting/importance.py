@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..random import Key
 from ..results import Attribution, Estimate, SobolIndices
+from ..shift import in_threads
 from .distance import caught, pick
 from .model import Fitted
 from .tables import Column, Tables, shown
@@ -19,9 +21,12 @@ __all__ = ["ChosenRow", "Importance", "importance"]
 
 Floats = NDArray[np.float64]
 
-MODEL_ROWS = 4_000_000  # that all Shapley values together may ask of the model
+MODEL_ROWS = 1_000_000  # that all Shapley values together may ask of the model
 SOBOL_ROWS = 200_000
-BATCH = 1 << 16
+EXPLAINED = 40  # rows of each sample
+BACKGROUND = 30
+BATCH = 1 << 16  # rows that the model is given at once
+CHUNK = 1 << 13
 SIDES = ("reference", "target")
 
 
@@ -67,13 +72,11 @@ def importance(
     d = len(features)
     names = tuple(tables.columns[j].name for j in features)
     samples = {"reference": tables.reference, "target": tables.target}
-    most = dict.fromkeys(SIDES, 60 if d <= 60 else 30)
-    background_rows = 50 if d <= 60 else 25
     reference = tables.reference.codes
-    background = reference[pick(len(reference), background_rows, key.fold_in("background"))][:, features]
+    background = reference[pick(len(reference), BACKGROUND, key.fold_in("background"))][:, features]
     # Kernel SHAP regresses on its coalitions: several for each player, and no more than the model can be asked for.
-    affordable = MODEL_ROWS // (len(background) * sum(most.values()))
-    budget = int(min(max(4 * d + 2, min(affordable, 16 * d + 100)), 1 << 20))
+    affordable = MODEL_ROWS // (len(background) * 2 * EXPLAINED)
+    budget = max(4 * d + 2, min(affordable, 12 * d + 40))
 
     width = len(tables.columns)
 
@@ -86,7 +89,11 @@ def importance(
         from ..games import MarginalGame, shapley
 
         game = MarginalGame(ask, row, background, names=names, batch_size=BATCH)
-        return shapley(game, budget=calls, rng=rng, workers=workers)
+        return shapley(game, budget=calls, rng=rng, workers=1)
+
+    def run(tasks: list[Callable[[], Any]]) -> list[Any]:
+        # Our own models may be asked from several threads; a user's is asked from this one.
+        return in_threads(tasks, workers) if fitted.own else [task() for task in tasks]
 
     shapley_values: dict[str, Attribution] = {}
     mean_abs: dict[str, Estimate] = {}
@@ -94,9 +101,11 @@ def importance(
     for side in SIDES:
         step(f"Shapley values of the {side}")
         codes = samples[side].codes
-        rows = pick(len(codes), most[side], key.fold_in("explain", side))
+        rows = pick(len(codes), EXPLAINED, key.fold_in("explain", side))
         with caught(notes, f"Shapley values ({side})"):
-            found = [explain(codes[i, features], budget, key.fold_in("shapley", side, int(i))) for i in rows]
+            found = run(
+                [partial(explain, codes[i, features], budget, key.fold_in("shapley", side, int(i))) for i in rows]
+            )
         values = np.stack([a.values for a in found])
         stderr = np.stack([np.broadcast_to(a.stderr, a.values.shape) for a in found])
         shapley_values[side] = Attribution(
@@ -113,29 +122,36 @@ def importance(
         noise = np.sqrt(np.nanmean(stderr**2))
         if noise > 0.5 * size.mean():
             notes.append(
-                f"Shapley values ({side}): a single value's standard error ({noise:.2g}) is large beside their mean size "
-                f"({size.mean():.2g}); mean sizes are too large by part of it."
+                f"Shapley values ({side}): a single value's standard error ({noise:.2g}) is large beside their mean "
+                f"size ({size.mean():.2g}); mean sizes are too large by part of it."
             )
 
     shift, shift_output = _shift(means, fitted.outputs)
-    explained = []
-    for side, position, why in chosen:
-        sample = samples[side]
-        row = sample.codes[position, features]
-        with caught(notes, f"Row {sample.index[position] + 1} of {side}"):
-            attribution = explain(row, 4 * budget, key.fold_in("chosen", side, position))
-        explained.append(
-            ChosenRow(
-                sample=side,
-                row=int(sample.index[position]) + 1,
-                why=why,
-                prediction=np.atleast_1d(ask(row[None, :])[0]),
-                attribution=attribution,
-            )
+    picked = [samples[side].codes[position, features] for side, position, _ in chosen]
+    with caught(notes, "Chosen rows"):
+        single = run(
+            [
+                partial(explain, row, 4 * budget, key.fold_in("chosen", side, position))
+                for row, (side, position, _) in zip(picked, chosen)
+            ]
         )
+    explained = [
+        ChosenRow(
+            sample=side,
+            row=int(samples[side].index[position]) + 1,
+            why=why,
+            prediction=np.atleast_1d(ask(row[None, :])[0]),
+            attribution=attribution,
+        )
+        for row, attribution, (side, position, why) in zip(picked, single, chosen)
+    ]
 
     step("Sobol' indices")
-    indices, sobol_rows = _sobol(tables, features, ask, names, len(fitted.outputs) > 1, key, workers, notes)
+
+    def ask_all(rows: Floats) -> Floats:
+        return np.concatenate(run([partial(ask, rows[i : i + CHUNK]) for i in range(0, len(rows), CHUNK)]))
+
+    indices, sobol_rows = _sobol(tables, features, ask_all, names, len(fitted.outputs) > 1, key, workers, notes)
     return Importance(
         names=names,
         shapley=shapley_values,

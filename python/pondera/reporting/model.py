@@ -197,7 +197,7 @@ def wrap_model(tables: Tables, model: Any, name: str) -> Fitted:
             f"model: {shown(name)} fails on the rows of {tables.reference.name}: {shown(reason, 200)}"
         ) from error
     outputs = _output_names(tables) if tables.task != "none" else ()
-    notes = []
+    notes: list[str] = []
     if tables.task == "regression":
         if first.ndim == 2 and first.shape[1] != 1:
             raise InputError(

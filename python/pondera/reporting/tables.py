@@ -25,7 +25,8 @@ Floats = NDArray[np.float64]
 Kind = Literal["numeric", "boolean", "categorical", "datetime"]
 
 MIN_ROWS = 20  # a jackknife over 20 blocks needs as many
-MAX_ROWS = 100_000  # rows used of each sample
+MAX_ROWS = 50_000  # rows used of each sample
+MIN_SAMPLED, MAX_CELLS = 10_000, 5_000_000  # wide data use fewer: as many cells as this
 MAX_LEVELS = 10_000  # of one categorical column: beyond, it is an identifier or free text
 MAX_CLASSES = 100
 MAX_DISCRETE = 20  # a numeric column with no more distinct values is compared value by value
@@ -183,7 +184,8 @@ def prepare(
             raise InputError(f"{name}: {rows}; the report needs at least {MIN_ROWS}")
     keys = _common(frames, names, label, notes)
 
-    used = [_chosen_rows(len(f), key.fold_in("rows", side)) for f, side in zip(frames, ("reference", "target"))]
+    most = min(MAX_ROWS, max(MIN_SAMPLED, MAX_CELLS // len(keys)))
+    used = [_chosen_rows(len(f), most, key.fold_in("rows", side)) for f, side in zip(frames, ("reference", "target"))]
     for frame, index, name in zip(frames, used, names):
         if len(index) < len(frame):
             notes.append(
@@ -266,10 +268,10 @@ def _common(frames: list[Any], names: tuple[str, str], label: str | None, notes:
     return keys
 
 
-def _chosen_rows(n: int, key: Key) -> NDArray[np.int64]:
-    if n <= MAX_ROWS:
+def _chosen_rows(n: int, most: int, key: Key) -> NDArray[np.int64]:
+    if n <= most:
         return np.arange(n, dtype=np.int64)
-    return np.sort(key.stream(Purpose.PERMUTATION).permutation(n)[:MAX_ROWS])
+    return np.sort(key.stream(Purpose.PERMUTATION).permutation(n)[:most])
 
 
 # -- columns
