@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -104,6 +104,8 @@ class Weights(Result):
         Unnormalised log-weights, float32 or float64; -inf is weight zero. Last axis draws, earlier axes rows. Copied.
     nan : {"raise", "zero"}
         What NaN means: an error, or weight zero.
+    diagnostics : dict, optional
+        What the method that made the weights has to say about them.
 
     Raises
     ------
@@ -131,8 +133,11 @@ class Weights(Result):
     """
 
     log_weights: Floats
+    diagnostics: dict[str, Any] = field(default_factory=dict)
 
-    def __init__(self, log_weights: Any, *, nan: Literal["raise", "zero"] = "raise") -> None:
+    def __init__(
+        self, log_weights: Any, *, nan: Literal["raise", "zero"] = "raise", diagnostics: dict[str, Any] | None = None
+    ) -> None:
         if nan not in ("raise", "zero"):
             raise ValueError(f"nan: expected 'raise' or 'zero', received {nan!r}")
         shape = np.shape(_raw(log_weights)) if not hasattr(log_weights, "shape") else tuple(log_weights.shape)
@@ -150,6 +155,7 @@ class Weights(Result):
                 )
         object.__setattr__(self, "log_weights", np.array(rows, copy=True).reshape(shape))
         self.log_weights.flags.writeable = False
+        object.__setattr__(self, "diagnostics", dict(diagnostics or {}))
 
     @classmethod
     def from_weights(cls, weights: Any) -> Weights:
