@@ -25,6 +25,7 @@ def write(results: Path, target: Path) -> None:
     for path in sorted(results.glob("*.json")):
         data = json.loads(path.read_text())
         verdict = "reproduced" if data["reproduced"] else "**not reproduced**"
+        verdict += " (quick run)" if data.get("quick") else ""
         parts.append(
             f"## {data['plugin']}: {data['title']}\n\n{verdict.capitalize()}; seeds: {_cell(data.get('seeds', ''))}."
         )

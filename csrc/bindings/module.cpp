@@ -8,6 +8,21 @@ struct CApi {
   pondera::RunJob run_job;
 };
 const CApi c_api = {1, &pondera::run_job};
+
+#define PONDERA_TEXT_OF(x) #x
+#define PONDERA_TEXT(x) PONDERA_TEXT_OF(x)
+#ifdef __clang__
+constexpr const char* kCompiler = "clang " __clang_version__;
+#elif defined(__GNUC__)
+constexpr const char* kCompiler = "gcc " __VERSION__;
+#else
+constexpr const char* kCompiler = "unknown";
+#endif
+#ifdef NDEBUG
+constexpr bool kAsserts = false;
+#else
+constexpr bool kAsserts = true;
+#endif
 }  // namespace
 
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
@@ -15,6 +30,14 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   m.doc() = "Compiled kernels of pondera; private. The public functions stand in the modules above it.";
   m.attr("__version__") = PONDERA_VERSION;
   m.attr("_C_API") = py::capsule(&c_api, "pondera._core._C_API");
+  m.def(
+      "build_info",
+      [] {
+        return py::dict(py::arg("compiler") = kCompiler, py::arg("type") = PONDERA_BUILD_TYPE,
+                        py::arg("flags") = PONDERA_BUILD_FLAGS, py::arg("asserts") = kAsserts,
+                        py::arg("headers") = PONDERA_TEXT(PONDERA_VERSION_NAMESPACE));
+      },
+      "How this module was built; `pondera doctor` shows it.");
   m.def("isa_name", [] { return std::string(pondera::isa_name()); }, "Instruction set of the hot loops in use.");
   m.def("pool_threads", [] { return pondera::Pool::instance().threads(); }, "Threads of the pool now alive.");
   m.def("memory_live", [] { return pondera::memory_meter().live.load(); }, "Bytes of scratch memory now held.");

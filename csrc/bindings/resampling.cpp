@@ -28,8 +28,9 @@ void bind_resampling(py::module_& m) {
         auto out = make<double>({values.size()});
         double* to = out.mutable_data();
         released(workers, [&](const Parallel& parallel) {
-          const pondera::PrefixSum sum = pondera::prefix_sum(values.data(), values.size(), false, parallel);
-          for (Index i = 0; i < sum.size(); ++i) to[i] = sum.cumulative[i];
+          const pondera::Cumulative sum(values.data(), values.size(), false, parallel);
+          pondera::for_blocks(pondera::block_count(sum.size()), parallel,
+                              [&](Index b) { sum.block(b, to + b * pondera::kBlock); });
         });
         return out;
       },
@@ -40,7 +41,7 @@ void bind_resampling(py::module_& m) {
         auto out = make<Index>({n});
         Index* to = out.mutable_data();
         released(workers, [&](const Parallel& parallel) {
-          const pondera::PrefixSum sum = pondera::prefix_sum(values.data(), values.size(), false, parallel);
+          const pondera::Cumulative sum(values.data(), values.size(), false, parallel);
           pondera::systematic_draws(sum, n, u, to, parallel);
         });
         return out;
@@ -49,30 +50,26 @@ void bind_resampling(py::module_& m) {
   m.def(
       "alias_table",
       [](const Array<double>& weights, int workers) {
-        auto probability = make<double>({weights.size()});
-        auto alias = make<Index>({weights.size()});
-        double* p = probability.mutable_data();
-        Index* a = alias.mutable_data();
-        released(workers, [&](const Parallel& parallel) {
-          pondera::alias_table(weights.data(), weights.size(), p, a, parallel);
-        });
-        return std::make_pair(probability, alias);
+        auto cells = make<double>({weights.size(), 2});  // memory of AliasCell; opaque to Python
+        auto* to = reinterpret_cast<pondera::AliasCell*>(cells.mutable_data());
+        released(workers,
+                 [&](const Parallel& parallel) { pondera::alias_table(weights.data(), weights.size(), to, parallel); });
+        return cells;
       },
       py::arg("weights").noconvert(), py::arg("workers"));
   m.def(
       "alias_draw",
-      [](const Array<double>& probability, const Array<Index>& alias, Index n, KeyWords key, std::uint32_t row,
-         int workers) {
+      [](const Array<double>& memory, Index n, KeyWords key, std::uint32_t row, int workers) {
+        const auto* cells = reinterpret_cast<const pondera::AliasCell*>(memory.data());
+        const Index items = memory.shape(0);
         auto out = make<Index>({n});
         Index* to = out.mutable_data();
         released(workers, [&](const Parallel& parallel) {
-          pondera::alias_draw(probability.data(), alias.data(), alias.size(), n,
-                              Stream(key_of(key), Purpose::alias, row), to, parallel);
+          pondera::alias_draw(cells, items, n, Stream(key_of(key), Purpose::alias, row), to, parallel);
         });
         return out;
       },
-      py::arg("probability").noconvert(), py::arg("alias").noconvert(), py::arg("n"), py::arg("key"), py::arg("row"),
-      py::arg("workers"));
+      py::arg("cells").noconvert(), py::arg("n"), py::arg("key"), py::arg("row"), py::arg("workers"));
   m.def(
       "gumbel_topk",
       [](const Array<double>& log_weights, Index k, KeyWords key, int workers) {

@@ -100,6 +100,7 @@ _HOMES: dict[str, str] = {
             "saltelli_design",
             "sobol_indices",
             "sobol",
+            "sobol_from_data",
         ),
         ".sensitivity",
     ),
@@ -108,6 +109,7 @@ _HOMES: dict[str, str] = {
             "grid_masks",
             "accumulate",
             "MaskAccumulator",
+            "MaskedImage",
             "upsample_grid",
             "staged_masks",
         ),
@@ -164,7 +166,18 @@ __all__ = [
 
 
 def get_include() -> str:
-    """Directory of the C++ headers, for plugins with kernels of their own."""
+    """Directory of the C++ headers, for plugins with kernels of their own.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> po.get_include().endswith("include")
+    True
+    """
     from pathlib import Path
 
     return str(Path(__file__).parent / "include")

@@ -31,11 +31,13 @@ def _container_quota() -> int | None:
     return max(1, math.ceil(q / p)) if q > 0 and p > 0 else None
 
 
+def _affinity() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def available() -> int:
     """CPUs this process may use: its affinity, capped by the container's quota."""
-    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _container_quota()
-    return min(n, quota) if quota else n
+    return min(_affinity(), _container_quota() or _MAX)
 
 
 def _from_environment(name: str) -> int | None:
@@ -51,14 +53,23 @@ def _from_environment(name: str) -> int | None:
     return value
 
 
+def default() -> tuple[int, str]:
+    """The number of threads where neither ``workers=`` nor `threads` says one, and where it comes from."""
+    for name in ("PONDERA_NUM_THREADS", "OMP_NUM_THREADS"):
+        n = _from_environment(name)
+        if n:
+            return min(n, _MAX), name
+    n = available()
+    return n, "the CPUs this process may use" if n == _affinity() else "the container's CPU quota"
+
+
 def resolve(workers: int | None) -> int:
     """The number of threads for a call with this ``workers=``."""
     if workers is None:
         inherited: int | None = getattr(_local, "workers", None)
         if inherited is not None:
             return inherited
-        n = _from_environment("PONDERA_NUM_THREADS") or _from_environment("OMP_NUM_THREADS")
-        return min(n or available(), _MAX)
+        return default()[0]
     if isinstance(workers, bool):
         raise TypeError("workers: expected an integer or None, received a bool")
     try:

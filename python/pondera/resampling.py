@@ -46,7 +46,7 @@ Indices = NDArray[np.int64]
 
 
 class Sampled(NamedTuple):
-    """A sample without replacement: indices in order of selection, threshold key, inclusion of each item."""
+    """A sample without replacement: indices in order of selection, threshold key, inclusion probability of each."""
 
     indices: Any
     threshold: Any
@@ -65,6 +65,12 @@ def _plain(weights: Any, name: str = "weights") -> NDArray[np.float64]:
     if (array < 0).any():
         raise ValueError(f"{name}: negative at {int(np.argmax(array.ravel() < 0))}")
     return array
+
+
+def _moderate(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same weights times a power of two, where their sum could overflow or their share underflow."""
+    top = weights.max(initial=0.0)
+    return weights if top == 0 or 1e-200 < top < 1e200 else np.ldexp(weights, -int(np.frexp(top)[1]))
 
 
 def _count(n: Any, name: str) -> int:
@@ -144,11 +150,13 @@ def resample(
         raise ValueError(f"on_empty: expected 'raise' or 'uniform', received {on_empty!r}")
     values, logs, shape = _rows(log_weights, weights, nan)
     items = values.shape[1]
+    if items == 0 and n is None:
+        raise ValueError(f"{'log_weights' if logs else 'weights'}: there are no items to draw from")
     n = items if n is None else _count(n, "n")
     if scheme == "killing" and n != items:
         raise ValueError(f"n: the killing scheme replaces each of the {items} items, received n = {n}")
     if items == 0 and n > 0:
-        raise ValueError("weights: there are no items to draw from")
+        raise ValueError(f"{'log_weights' if logs else 'weights'}: there are no items to draw from")
     if len(values) > 2**32:
         raise ValueError(f"log_weights: at most 2**32 rows, received {len(values)}")
     result_shape = (*shape[:-1], n)
@@ -179,7 +187,7 @@ def _rows(log_weights: Any, weights: Any, nan: Any) -> tuple[NDArray[np.float64]
     if isinstance(weights, Weights):
         log_weights, weights = weights, None
     if weights is not None:
-        array = _plain(weights)
+        array = _moderate(_plain(weights))
         return np.ascontiguousarray(array.reshape(math.prod(array.shape[:-1]), array.shape[-1])), False, array.shape
     raw = _raw(log_weights)
     rows = log_weights_of(raw, nan=nan)
@@ -326,17 +334,15 @@ class AliasTable:
         if array.size == 0 or not array.max() > 0:
             raise ValueError("weights: every weight is zero")
         scaled = np.ascontiguousarray(array / array.max())
-        self._probability, self._alias = _core.resampling.alias_table(scaled, resolve(None))
+        self._cells = _core.resampling.alias_table(scaled, resolve(None))
 
     def __len__(self) -> int:
-        return len(self._alias)
+        return len(self._cells)
 
     def draw(self, n: int, *, rng: Any = None, workers: int | None = None) -> Indices:
         """`n` independent indices, int64 ``(n,)``."""
         words = key(rng).words
-        indices: Indices = _core.resampling.alias_draw(
-            self._probability, self._alias, _count(n, "n"), words, 0, resolve(workers)
-        )
+        indices: Indices = _core.resampling.alias_draw(self._cells, _count(n, "n"), words, 0, resolve(workers))
         return indices
 
 
@@ -359,8 +365,8 @@ def sample_without_replacement(
     -------
     Sampled
         `indices` ``(k,)`` in order of selection; `threshold`, the (k+1)-th largest key (-inf if none is left);
-        `inclusion` ``(N,)``, the probability of each item given the threshold: the sum of f_i w_i / inclusion_i over
-        the sample is an unbiased estimate of the sum over all items.
+        `inclusion` ``(k,)``, the probability of each of these items given the threshold: the sum of f_i w_i /
+        inclusion_i over the sample is an unbiased estimate of the sum over all items. With rows, ``(B, k)``.
 
     Raises
     ------
@@ -382,24 +388,26 @@ def sample_without_replacement(
     words = key(rng).words
     rows = log_weights_of(raw)
     k = _count(k, "k")
+    if rows.shape[1] == 0 and k > 0:
+        raise ValueError("log_weights: there are no items to draw from")
     positive = np.count_nonzero(~np.isneginf(rows), axis=1)
-    if (rows.shape[1] == 0 and k > 0) or (len(positive) and k > positive.min()):
-        least = int(positive.min()) if len(positive) else 0
-        raise ValueError(f"k: {k} items were asked for, {least} have positive weight")
+    if len(positive) and k > positive.min():
+        raise ValueError(f"k: {k} items were asked for, {int(positive.min())} have positive weight")
     shape = tuple(raw.shape) if hasattr(raw, "shape") else np.shape(raw)
     indices, threshold = _core.resampling.gumbel_topk(rows, k, words, resolve(workers))
-    with np.errstate(invalid="ignore", over="ignore"):
-        gap = rows - threshold[:, None]
-    rate = _core.random.exp(np.where(np.isneginf(rows), -np.inf, np.minimum(gap, 709.0)))
-    inclusion = np.where(
-        np.isneginf(threshold)[:, None], (~np.isneginf(rows)).astype(float), -_core.random.expm1(-rate)
-    )
+    inclusion = _inclusion(np.take_along_axis(rows, indices, axis=1), threshold[:, None])
     back = like(raw)
     if len(shape) == 1:
         return Sampled(back(indices[0]), float(threshold[0]), back(inclusion[0]))
-    return Sampled(
-        back(indices.reshape(*shape[:-1], k)), back(threshold.reshape(shape[:-1])), back(inclusion.reshape(shape))
-    )
+    chosen = (*shape[:-1], k)
+    return Sampled(back(indices.reshape(chosen)), back(threshold.reshape(shape[:-1])), back(inclusion.reshape(chosen)))
+
+
+def _inclusion(log_weights: NDArray[np.float64], threshold: Any) -> NDArray[np.float64]:
+    """P(key > threshold) = 1 - exp(-exp(log w - threshold)); 1 where nothing was left out."""
+    gap = np.minimum(log_weights - threshold, 709.0)  # exp stays finite
+    inclusion: NDArray[np.float64] = -_core.random.expm1(-_core.random.exp(np.ascontiguousarray(gap)))
+    return inclusion
 
 
 class WeightedReservoir:
@@ -496,10 +504,7 @@ class WeightedReservoir:
     @property
     def inclusion(self) -> NDArray[np.float64]:
         """Inclusion probabilities of the sample given the threshold."""
-        if self.threshold == -math.inf:
-            return np.ones(len(self.items))
-        gap = np.minimum(self._log_weights[: self.k] - self.threshold, 709.0)
-        return -_core.random.expm1(-_core.random.exp(gap))  # type: ignore[no-any-return]
+        return _inclusion(self._log_weights[: self.k], self.threshold)
 
 
 def sample_pps(inclusion: ArrayLike, *, rng: Any = None, shuffle: bool = False, workers: int | None = None) -> Any:
@@ -589,6 +594,8 @@ def inclusion_probabilities(weights: ArrayLike, n: int) -> Any:
     if w.ndim != 1:
         raise ValueError(f"weights: expected one row, received shape {w.shape}")
     n = _count(n, "n")
+    if len(w) == 0 and n > 0:
+        raise ValueError("weights: there are no items to draw from")
     positive = int(np.count_nonzero(w))
     if n > positive:
         raise ValueError(f"n: {n} items were asked for, {positive} have positive weight")
@@ -724,7 +731,8 @@ def weighted_quantile(
     Raises
     ------
     ValueError
-        For NaN values, negative weights, no positive weight, or q outside [0, 1].
+        For NaN values, no values, infinite ones to interpolate, negative weights, no positive weight, or q outside
+        [0, 1].
 
     Notes
     -----
@@ -740,18 +748,22 @@ def weighted_quantile(
     if method not in ("inverted_cdf", "linear"):
         raise ValueError(f"method: expected 'inverted_cdf' or 'linear', received {method!r}")
     v = as_float(values, "values", ndim=1).astype(np.float64)
+    if len(v) == 0:
+        raise ValueError("values: expected at least one value")
     if np.isnan(v).any():
         raise ValueError(f"values: NaN at {int(np.argmax(np.isnan(v)))}")
+    if method == "linear" and np.isinf(v).any():
+        raise ValueError("values: infinite values cannot be interpolated; method='inverted_cdf' takes them")
     level = np.asarray(q, dtype=np.float64)
     if not ((level >= 0) & (level <= 1)).all():
         raise ValueError("q: expected probabilities in [0, 1]")
-    w = np.ones(len(v)) if weights is None else _plain(_normalized(weights))
+    w = np.ones(len(v)) if weights is None else _moderate(_plain(_normalized(weights)))
     if w.shape != v.shape:
         raise ValueError(f"weights: expected shape {v.shape}, received {w.shape}")
     order = np.argsort(v, kind="stable")
     order = order[w[order] > 0]
     if len(order) == 0:
-        raise ValueError("weights: every weight is zero" if len(v) else "values: expected at least one value")
+        raise ValueError("weights: every weight is zero")
     v, w = v[order], np.ascontiguousarray(w[order])
     cumulative = _core.resampling.prefix_sum(w, resolve(None))
     total = cumulative[-1]
@@ -895,6 +907,8 @@ def batch_means(x: ArrayLike, *, n_batches: int = 20) -> Estimate:
     0.0
     """
     series = as_float(x, "x", ndim=1, finite=True).astype(np.float64)
+    if len(series) < 2:
+        raise ValueError(f"x: expected at least two values, received {len(series)}")
     if not 2 <= n_batches <= len(series):
         raise ValueError(f"n_batches: expected 2 to {len(series)}, received {n_batches}")
     length = len(series) // n_batches

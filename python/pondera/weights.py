@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -103,6 +104,8 @@ class Weights(Result):
         Unnormalised log-weights, float32 or float64; -inf is weight zero. Last axis draws, earlier axes rows. Copied.
     nan : {"raise", "zero"}
         What NaN means: an error, or weight zero.
+    diagnostics : dict, optional
+        What the method that made the weights has to say about them.
 
     Raises
     ------
@@ -117,28 +120,31 @@ class Weights(Result):
     Notes
     -----
     ``np.asarray(weights)`` is refused: say `normalized` (sum 1), `relative` (mean 1) or `log_weights`. Summaries of
-    rows without any positive weight are 0 (`log_mean`: -inf), without an exception. O(N) each; nothing is cached.
+    rows without any positive weight are 0 (`log_mean`: -inf), without an exception. O(N) each.
 
     Examples
     --------
     >>> import pondera as po
     >>> w = po.Weights([0.0, 0.0, -1.0])
     >>> round(w.ess, 3)
-    2.637
+    2.626
     >>> w.normalized.sum()
     np.float64(1.0)
     """
 
     log_weights: Floats
+    diagnostics: dict[str, Any] = field(default_factory=dict)
 
-    def __init__(self, log_weights: Any, *, nan: Literal["raise", "zero"] = "raise") -> None:
+    def __init__(
+        self, log_weights: Any, *, nan: Literal["raise", "zero"] = "raise", diagnostics: dict[str, Any] | None = None
+    ) -> None:
         if nan not in ("raise", "zero"):
             raise ValueError(f"nan: expected 'raise' or 'zero', received {nan!r}")
         shape = np.shape(_raw(log_weights)) if not hasattr(log_weights, "shape") else tuple(log_weights.shape)
         rows = log_weights_of(log_weights, nan=nan)
         if not shape or shape[-1] == 0:
             raise ValueError(f"log_weights: expected at least one draw, received shape {shape}")
-        if shape[-1] >= 3 and rows.min() >= 0.0 and rows.max() <= 1.0:
+        if shape[-1] >= 3 and (rows[:, 0] <= 1.0).all() and rows.min() >= 0.0 and rows.max() <= 1.0:
             sums = rows.sum(axis=1)
             if np.all(np.abs(sums - 1.0) < 1e-6):
                 warnings.warn(
@@ -149,6 +155,7 @@ class Weights(Result):
                 )
         object.__setattr__(self, "log_weights", np.array(rows, copy=True).reshape(shape))
         self.log_weights.flags.writeable = False
+        object.__setattr__(self, "diagnostics", dict(diagnostics or {}))
 
     @classmethod
     def from_weights(cls, weights: Any) -> Weights:
@@ -176,16 +183,18 @@ class Weights(Result):
     def _rows(self) -> Floats:
         return np.ascontiguousarray(self.log_weights.reshape(-1, len(self)))
 
+    @cached_property
     def _summaries(self) -> tuple[Floats, Floats, Floats]:
+        """Per row: the largest logarithm, the sum of the weights relative to it and the sum of their squares."""
         top, s1, s2 = _core.weights.summaries(self._rows, resolve(None))
         return top, s1, s2
 
     @property
     def normalized(self) -> Floats:
         """Weights that sum to 1 along the last axis; zeros where no weight is positive."""
-        top, s1, _ = self._summaries()
-        out = _core.weights.exp_shifted(self._rows, np.where(np.isfinite(top), top, 0.0), resolve(None))
-        out /= np.where(s1 > 0, s1, 1.0)[:, None]
+        top, s1, _ = self._summaries
+        shift, divisor = np.where(np.isfinite(top), top, 0.0), np.where(s1 > 0, s1, 1.0)
+        out = _core.weights.exp_divided(self._rows, shift, divisor, resolve(None))
         return np.asarray(out.reshape(self.log_weights.shape))
 
     @property
@@ -196,7 +205,7 @@ class Weights(Result):
     @property
     def log_mean(self) -> Any:
         """Logarithm of the mean weight: the estimate of a log normalising constant."""
-        top, s1, _ = self._summaries()
+        top, s1, _ = self._summaries
         with np.errstate(invalid="ignore"):
             value = np.where(s1 > 0, top + _core.random.log(np.where(s1 > 0, s1, 1.0)) - math.log(len(self)), -np.inf)
         return _row_shaped(value, self.log_weights.shape)
@@ -206,7 +215,7 @@ class Weights(Result):
     @property
     def ess(self) -> Any:
         """Kish's effective sample size, (sum w)^2 / sum w^2, in [1, N]; 0 without a positive weight."""
-        _, s1, s2 = self._summaries()
+        _, s1, s2 = self._summaries
         value = np.where(s1 > 0, np.clip(s1 * s1 / np.where(s1 > 0, s2, 1.0), 1.0, len(self)), 0.0)
         return _row_shaped(value, self.log_weights.shape)
 
@@ -456,7 +465,7 @@ def pareto_khat(x: ArrayLike, tail: Literal["both", "left", "right"] = "both") -
     Raises
     ------
     ValueError
-        For NaN or infinite draws, or an unknown `tail`.
+        For NaN or infinite draws, none at all, or an unknown `tail`.
 
     Notes
     -----
@@ -470,7 +479,10 @@ def pareto_khat(x: ArrayLike, tail: Literal["both", "left", "right"] = "both") -
     """
     if tail not in ("both", "left", "right"):
         raise ValueError(f"tail: expected 'both', 'left' or 'right', received {tail!r}")
-    draws = np.sort(as_float(x, "x", finite=True).astype(np.float64).ravel())
+    array = as_float(x, "x", finite=True)
+    if array.ndim == 0 or array.size == 0:
+        raise ValueError(f"x: expected at least one draw, received shape {array.shape}")
+    draws = np.sort(array.astype(np.float64).ravel())
     n = len(draws)
     m = int(3 * math.sqrt(n)) if n > 225 else n // 5
     if m < 5:
@@ -636,7 +648,8 @@ def temper(log_weights: ArrayLike, ess_min: float) -> Tempered:
 
     Notes
     -----
-    60 bisections; the effective sample size never increases with alpha. alpha = 1 is tried first. 60 O(N).
+    Jasra, Stephens, Doucet and Tsagaris (2011), doi:10.1111/j.1467-9469.2010.00723.x. 60 bisections; the effective
+    sample size never increases with alpha. alpha = 1 is tried first. 60 O(N).
 
     Examples
     --------
@@ -649,6 +662,8 @@ def temper(log_weights: ArrayLike, ess_min: float) -> Tempered:
     raw = _raw(log_weights)
     rows = log_weights_of(raw)
     shape = np.shape(raw) if not hasattr(raw, "shape") else tuple(raw.shape)
+    if rows.shape[-1] == 0:
+        raise ValueError("log_weights: expected at least one draw")
     _refuse_empty_rows(rows)
     shifted = rows - rows.max(axis=1, keepdims=True)
     target = ess_min * rows.shape[1]

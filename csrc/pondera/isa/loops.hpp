@@ -12,7 +12,10 @@ struct StreamAddress {
   std::uint32_t code;  // purpose << 24 | sub-draw
 };
 
+constexpr Index kGramTile = 4;  // rows of a Gram matrix that one call of gram_tile fills at most
+
 struct Loops {
+  // loops.inl
   double (*max_f64)(const double*, Index, Index*) noexcept;
   double (*max_f32)(const float*, Index, Index*) noexcept;
   double (*sum_f64)(const double*, Index) noexcept;
@@ -26,6 +29,43 @@ struct Loops {
   void (*normal_quantile_f64)(const double*, Index, double*) noexcept;
   void (*uniform)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
   void (*gumbel)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
+  // weights.inl
+  void (*uniform_at)(StreamAddress, const Index* elements, Index, double*) noexcept;
+  void (*rank_systematic)(const double*, Index, double u, double step, double inverse, Index*) noexcept;
+  void (*floor_scaled)(const double*, Index, double inverse, Index most, Index*) noexcept;
+  void (*uniform_pairs)(StreamAddress, std::uint64_t start, Index, double* first, double* second) noexcept;
+  // sensitivity.inl
+  void (*sobol_rows)(const std::uint64_t* directions, std::uint64_t* state, std::uint64_t first, Index n, Index d,
+                     double one, double* out) noexcept;
+  void (*owen_points)(StreamAddress, std::uint64_t base, const std::uint64_t* pattern, const std::uint64_t* top,
+                      double* out) noexcept;
+  void (*sobol_sums)(const double* w, const double* a, const double* b, const double* c, Index n, double* out) noexcept;
+  double (*weighted_dot)(const double* w, const double* x, const double* z, Index n) noexcept;
+  // games.inl
+  void (*gram_tile)(const double* z, const double* w, Index rows, Index n, Index begin, Index end, double*) noexcept;
+  double (*dot_f64)(const double*, const double*, Index) noexcept;
+  // neighbors.inl
+  void (*distances_f64)(int form, double power, const double* q, const double* p, Index stride, Index count, Index d,
+                        double* out) noexcept;
+  void (*distances_f32)(int form, double power, const float* q, const float* p, Index stride, Index count, Index d,
+                        float* out) noexcept;
+  double (*pair_f64)(int form, double power, const double* x, const double* y, Index d) noexcept;
+  double (*pair_f32)(int form, double power, const float* x, const float* y, Index d) noexcept;
+  Index (*below_f64)(const double* s, Index n, double limit, std::int32_t* out) noexcept;
+  Index (*below_f32)(const float* s, Index n, float limit, std::int32_t* out) noexcept;
+  Index (*count_f64)(const double* s, Index n, double limit) noexcept;
+  void (*panel_f64)(const double* q, const double* p, Index strips, Index d, const double* bias, double* out,
+                    Index out_stride) noexcept;
+  void (*panel_f32)(const float* q, const float* p, Index strips, Index d, const float* bias, float* out,
+                    Index out_stride) noexcept;
+  // masks.inl
+  void (*lerp_f32)(const float* a, const float* b, float t, Index, float* out) noexcept;
+  void (*moments_f32)(const float*, Index stride, Index n, const double* w, Index pixels, int degree, double* sums,
+                      Index step) noexcept;
+  void (*moments_f64)(const double*, Index stride, Index n, const double* w, Index pixels, int degree, double* sums,
+                      Index step) noexcept;
+  void (*add_polynomial)(const double* x, Index, const double* c, int degree, double* out) noexcept;
+  void (*add_rows)(const double* rows, Index stride, Index, double t, int degree, double* out) noexcept;
 };
 
 PONDERA_NAMESPACE_END
@@ -40,6 +80,12 @@ namespace PONDERA_ISA {
 #include "pondera/isa/math.inl"
 #include "pondera/isa/philox.inl"
 #include "pondera/isa/loops.inl"
+#include "pondera/isa/weights.inl"
+#include "pondera/isa/sensitivity.inl"
+#include "pondera/isa/games.inl"
+#include "pondera/isa/neighbors.inl"
+#include "pondera/isa/masks.inl"
+#include "pondera/isa/table.inl"
 // clang-format on
 }  // namespace PONDERA_ISA
 PONDERA_NAMESPACE_END

@@ -100,12 +100,3 @@ inline void gumbel_loop(StreamAddress a, std::uint64_t first, Index n, double* o
     out[i] = -pondera::PONDERA_ISA::log(e);
   }
 }
-
-inline const Loops& table() noexcept {
-  static constexpr Loops loops = {
-      &max_loop<double>, &max_loop<float>, &sum_loop<double>, &sum_loop<float>, &exp_loop<double>, &exp_loop<float>,
-      &exp_array,        &log_array,       &log1p_array,      &expm1_array,     &normal_quantile_array,
-      &uniform_loop,     &gumbel_loop,
-  };
-  return loops;
-}

@@ -1,0 +1,30 @@
+"""Examples of the core's methods of sensitivity analysis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..sensitivity import saltelli_design
+from ..testing import Example
+
+
+def sobol_sequence() -> Example:
+    def truth(points: Any) -> None:
+        assert points.shape == (256, 3)
+        # A scrambled net: each 256th of each axis holds one point.
+        assert (np.sort(np.floor(256 * points), axis=0) == np.arange(256)[:, None]).all()
+
+    return Example(args=(256, 3), truth=truth)
+
+
+def sobol_indices() -> Example:
+    design = saltelli_design(1024, 3, replicates=8, rng=0)
+    y = design.X @ np.array([3.0, 4.0, 0.0])
+
+    def truth(indices: Any) -> None:
+        np.testing.assert_allclose(indices.first, [0.36, 0.64, 0.0], atol=0.01)
+        np.testing.assert_allclose(indices.total, [0.36, 0.64, 0.0], atol=0.01)
+
+    return Example(args=(design, y), data=("y",), truth=truth)
