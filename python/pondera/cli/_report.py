@@ -68,7 +68,11 @@ def report(
         warnings.simplefilter("ignore")  # doubt about a number stands in the report, beside that number
         with _sorted_errors(), progress() as tell:
             reporting: Any = importlib.import_module("pondera.reporting")
-            common = {"rng": seed, "workers": workers, "progress": tell}
+
+            def step(name: str, done_steps: int, total: int) -> None:
+                tell(done_steps / total, name)
+
+            common = {"rng": seed, "workers": workers, "progress": step}
             if reference is None:
                 done = reporting.demo(**common)
             else:
