@@ -37,7 +37,8 @@ def main() -> int:
         f"{path.parent.name}/{path.name}: {name}"
         for path in objects
         for name in weak_symbols(path)
-        if not name.removeprefix("vtable for ")
+        if not name.replace(", ", ",")  # template arguments
+        .removeprefix("vtable for ")
         .removeprefix("guard variable for ")
         .split("(")[0]
         .rpartition(" ")[2]
