@@ -271,6 +271,16 @@ plugin = Plugin(
             since="0.1",
         ),
         Method(
+            name="sobol_from_data",
+            target="pondera.sensitivity:sobol_from_data",
+            kind="attribution",
+            unit="features",
+            summary="First-order Sobol indices from given data, by ranks",
+            source="doi:10.3150/21-BEJ1421",
+            example="pondera._examples.sensitivity:sobol_from_data",
+            since="0.1",
+        ),
+        Method(
             name="density_ratio",
             target="pondera.shift:density_ratio",
             kind="weight",

@@ -38,7 +38,7 @@ struct Loops {
   void (*sobol_rows)(const std::uint64_t* directions, std::uint64_t* state, std::uint64_t first, Index n, Index d,
                      double one, double* out) noexcept;
   void (*owen_points)(StreamAddress, std::uint64_t base, const std::uint64_t* pattern, const std::uint64_t* top,
-                      double* out) noexcept;
+                      double* out);
   void (*sobol_sums)(const double* w, const double* a, const double* b, const double* c, Index n, double* out) noexcept;
   double (*weighted_dot)(const double* w, const double* x, const double* z, Index n) noexcept;
   // games.inl

@@ -44,8 +44,8 @@ inline void halton_points(Index n, Index d, const Index* bases, bool scrambled, 
   for_blocks(d, parallel, [&](Index k) {
     const Index base = bases[k];
     const Stream stream(key, Purpose::latin_hypercube, static_cast<std::uint32_t>(k));
-    int levels = 0;
-    for (double cell = 1.0; cell > 0x1p-53; cell /= static_cast<double>(base)) ++levels;
+    int levels = 0;  // digits of 53 bits
+    for (Index rest = (Index{1} << 53) - 1; rest > 0; rest /= base) ++levels;
     Buffer<Index> permuted(levels * base);
     Buffer<double> order(base);
     for (int l = 0; l < levels; ++l) {

@@ -69,14 +69,14 @@ inline std::uint64_t sobol_digits(const std::uint64_t* directions, Index d, std:
 // O(n d); 400 words a dimension.
 inline void owen_points(const std::uint64_t* directions, Index n, Index d, std::uint64_t start, Key key, double* out,
                         const Parallel& parallel) {
-  constexpr Index kTop = 2 * 129, kSlab = 64, kGroup = 8, kChunk = baseline::kOwenChunk, kRun = 8;
+  constexpr Index kTop = 258, kSlab = 64, kGroup = 8, kChunk = baseline::kOwenChunk, kRun = 8;
   const std::uint64_t begin = start / kChunk, end = (start + static_cast<std::uint64_t>(n) + kChunk - 1) / kChunk;
   const Index chunks = static_cast<Index>(end - begin), runs = (chunks + kRun - 1) / kRun;
   const Index slabs = (d + kSlab - 1) / kSlab;
   Buffer<std::uint64_t> tops(d * kTop), patterns(d * kChunk);
   for_blocks(d, parallel, [&](Index k) {
     const Stream stream(key, Purpose::owen, static_cast<std::uint32_t>(k));
-    for (Index e = 0; e < 129; ++e) {
+    for (Index e = 0; e < kTop / 2; ++e) {
       const Words r = e == 0 ? stream.words(0, 0) : stream.words(static_cast<std::uint64_t>(e - 1), 1);
       tops[k * kTop + 2 * e] = (static_cast<std::uint64_t>(r.w[1]) << 32) | r.w[0];
       tops[k * kTop + 2 * e + 1] = (static_cast<std::uint64_t>(r.w[3]) << 32) | r.w[2];
