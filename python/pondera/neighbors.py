@@ -206,7 +206,7 @@ class _Points:
             found = _core.neighbors.count_brute(
                 rows, points, bounds, bool(strict), code, p, single, skip, farthest, threads
             )
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 def _as_given(distances: NDArray[np.float64], single: bool) -> NDArray[Any]:

@@ -50,7 +50,7 @@ def _table() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
 @functools.lru_cache(maxsize=4)
 def _directions(d: int) -> NDArray[np.uint64]:
     polynomials, initial = _table()
-    return _core.sensitivity.sobol_directions(polynomials[:d], np.ascontiguousarray(initial[:, :d]))  # type: ignore[no-any-return]
+    return _core.sensitivity.sobol_directions(polynomials[:d], np.ascontiguousarray(initial[:, :d]))
 
 
 def _count(value: Any, name: str, low: int, high: int) -> int:
@@ -393,9 +393,9 @@ def _points(n: int, d: int, sampler: str, scramble: str | None, the_key: Key, th
         _core.sensitivity.sobol_sequence(_directions(d), n, 0, SCRAMBLES[scramble], the_key.words, out, threads)
         return out
     if sampler == "halton":
-        return _core.sensitivity.halton(n, _primes(d), scramble is not None, the_key.words, threads)  # type: ignore[no-any-return]
+        return _core.sensitivity.halton(n, _primes(d), scramble is not None, the_key.words, threads)
     draw = _core.sensitivity.latin_hypercube if sampler == "lhs" else _core.sensitivity.monte_carlo
-    return draw(n, d, the_key.words, threads)  # type: ignore[no-any-return]
+    return draw(n, d, the_key.words, threads)
 
 
 def _primes(count: int) -> NDArray[np.int64]:
@@ -424,7 +424,7 @@ def _inverse_cdf(dist: Any, j: int, plain: bool) -> Callable[[Floats], Any]:
         raise ValueError(
             f"dists: input {j} is unbounded, and an unscrambled sequence begins at 0; choose scramble='owen'"
         )
-    return inverse  # type: ignore[no-any-return]
+    return inverse
 
 
 def _check_inputs(base: Floats, d: int, plain: bool) -> None:
