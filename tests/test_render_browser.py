@@ -6,8 +6,10 @@ import html
 import re
 import shutil
 
+import numpy as np
 import pytest
 
+import pondera as po
 from pondera.reporting.render import render_html
 from report_document import HOSTILE, hostile_document, report_document
 
@@ -280,6 +282,38 @@ def test_hostile_texts_are_shown_and_never_run(visit):
     for hostile in HOSTILE[:8]:
         assert hostile in text
     assert "right⟨U+202E⟩to left" in text
+
+
+def test_hostile_columns_categories_and_names_pass_through_a_whole_report(browser, tmp_path):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("sklearn")
+    rng = np.random.default_rng(0)
+
+    def frame(n: int, shift: float):
+        data = {name: rng.normal(shift, 1, n) for name in HOSTILE[:4]}
+        data[HOSTILE[9]] = rng.choice(list(HOSTILE[:8]), n)
+        data[HOSTILE[11]] = rng.normal(size=n)
+        data[HOSTILE[5]] = data[HOSTILE[0]] + rng.normal(size=n)
+        return pd.DataFrame(data)
+
+    report = po.report(frame(120, 0.0), frame(100, 0.5), label=HOSTILE[5])
+    file = tmp_path / "report.html"
+    report.write_html(file)
+    page = browser.new_page()
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    assert page.locator("main > section").count() == 1 + len(report.document["sections"])
+    assert page.locator("img, iframe, body a[href]:not([href^='#'])").count() == 0
+    assert page.locator("script").count() == page.locator("style").count() == 1
+    assert page.evaluate("window.pwn") is None
+    assert HOSTILE[0] in page.locator("body").inner_text()
+    assert said == []
+    assert asked == [file.as_uri()]
+    page.close()
 
 
 def test_a_hostile_script_would_be_stopped_by_the_policy(browser, tmp_path):
