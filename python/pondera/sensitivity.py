@@ -409,7 +409,9 @@ def _primes(count: int) -> NDArray[np.int64]:
 
 def _inverse_cdf(dist: Any, j: int, plain: bool) -> Callable[[Floats], Any]:
     """The inverse CDF that `dist` names: bounds, a distribution, or the function itself."""
-    inverse = getattr(dist, "ppf", None) or getattr(dist, "icdf", None) or (dist if callable(dist) else None)
+    inverse: Callable[[Floats], Any] | None = (
+        getattr(dist, "ppf", None) or getattr(dist, "icdf", None) or (dist if callable(dist) else None)
+    )
     if inverse is None:
         try:
             low, high = (float(x) for x in dist)
