@@ -170,38 +170,33 @@ def _check_rows(B: int, d: int, own: int) -> None:
         raise ValueError(f"x: expected one row of {d} values, as the background has columns, received {own}")
 
 
-def groups_of(
-    groups: Any, columns: tuple[str, ...], allow_rest: bool
-) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
-    """Column numbers of each player, and the players' names."""
+def groups_of(groups: Any, columns: tuple[str, ...], allow_rest: bool) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """The player of each column, and the players' names."""
     if groups is None:
-        return [np.array([j]) for j in range(len(columns))], columns
-    if isinstance(groups, Mapping):
-        labels, lists = [str(name) for name in groups], list(groups.values())
-    else:
-        labels, lists = [], list(groups)
-    members = []
-    seen: set[int] = set()
-    for group in lists:
+        return np.arange(len(columns)), columns
+    labels = [str(name) for name in groups] if isinstance(groups, Mapping) else []
+    player = np.full(len(columns), -1)
+    count = 0
+    for group in groups.values() if isinstance(groups, Mapping) else groups:
         numbers = [_column(item, columns) for item in ([group] if isinstance(group, (str, int)) else group)]
         if not numbers:
             raise ValueError("groups: a group is empty")
         for j in numbers:
-            if j in seen:
+            if player[j] >= 0:
                 raise ValueError(f"groups: column {columns[j]!r} is in two places; every column belongs to one group")
-            seen.add(j)
-        members.append(np.array(numbers))
-    rest = [j for j in range(len(columns)) if j not in seen]
-    if not labels:
-        labels = [columns[m[0]] if len(m) == 1 else "+".join(columns[j] for j in m) for m in members]
-    if rest and not allow_rest:
+            player[j] = count
+        if len(labels) == count:
+            labels.append("+".join(columns[j] for j in numbers))
+        count += 1
+    rest = np.flatnonzero(player < 0)
+    if len(rest) and not allow_rest:
         raise ValueError(
             f"groups: column(s) {', '.join(columns[j] for j in rest[:5])} belong to no group; allow_rest=True makes one"
         )
-    if rest:
-        members.append(np.array(rest))
+    if len(rest):
+        player[rest] = count
         labels.append("rest")
-    return members, tuple(labels)
+    return player, tuple(labels)
 
 
 def _column(item: Any, columns: tuple[str, ...]) -> int:

@@ -61,8 +61,8 @@ class CoalitionTable {
   Index size() const noexcept { return size_; }
   void clear() {
     size_ = 0;
-    slots_ = Buffer<Index>(1024, -1);
-    keys_ = Buffer<Word>(512 * words_);
+    slots_ = Buffer<Index>(128, -1);
+    keys_ = Buffer<Word>(64 * words_);
   }
   // ids[r] = number of coalition r. Rows whose number is new are listed in `fresh`; returns how many.
   Index number(const Word* coalitions, Index m, Index* ids, Index* fresh) {
@@ -111,12 +111,21 @@ class CoalitionTable {
   Buffer<Word> keys_;
 };
 
+inline void blend_rows(const std::uint64_t* x, const std::uint64_t* keep, const std::uint64_t* own, Index B, Index d,
+                       std::uint64_t* out) noexcept {
+  loops().blend_rows_64(x, keep, own, B, d, out);
+}
+inline void blend_rows(const std::uint32_t* x, const std::uint32_t* keep, const std::uint32_t* own, Index B, Index d,
+                       std::uint32_t* out) noexcept {
+  loops().blend_rows_32(x, keep, own, B, d, out);
+}
+
 // Model rows, coalition-major: row (c, b) holds x where the column's player is in coalition c, else background row b.
 // T is an unsigned integer of the values' size: bits are copied. Memory-bound: O(m B d), d words a thread.
 template <class T>
 void fill_rows(const T* x, const T* background, Index B, Index d, const Index* player, const Word* coalitions, Index m,
                Index words, T* out, const Parallel& parallel) {
-  const Index step = 1 + kBlock / (B * d + 1);  // coalitions a block: whole ones, at least one
+  const Index step = 1 + 16 * kBlock / (B * d + 1);  // coalitions a block, some 20 us of work
   for_ranges(m, step, parallel, [&](Index begin, Index end) {
     Buffer<T> shown(d), keep(d);
     for (Index c = begin; c < end; ++c) {
@@ -125,11 +134,7 @@ void fill_rows(const T* x, const T* background, Index B, Index d, const Index* p
         keep[j] = in ? T{0} : static_cast<T>(~T{0});
         shown[j] = in ? x[j] : T{0};
       }
-      const T* from = background;
-      T* to = out + c * B * d;
-      const T *kept = keep.data(), *own = shown.data();
-      for (Index b = 0; b < B; ++b, from += d, to += d)
-        for (Index j = 0; j < d; ++j) to[j] = static_cast<T>((from[j] & kept[j]) | own[j]);
+      blend_rows(background, keep.data(), shown.data(), B, d, out + c * B * d);
     }
   });
 }

@@ -39,3 +39,10 @@ inline double dot_loop(const double* x, const double* y, Index n) noexcept {
   for (Index l = 0; i + l < n; ++l) lane[l] += x[i + l] * y[i + l];
   return combine_lanes(lane);
 }
+
+// out[b, j] = (x[b, j] & keep[j]) | own[j].
+template <class T>
+inline void blend_loop(const T* x, const T* keep, const T* own, Index rows, Index d, T* out) noexcept {
+  for (Index b = 0; b < rows; ++b, x += d, out += d)
+    for (Index j = 0; j < d; ++j) out[j] = static_cast<T>((x[j] & keep[j]) | own[j]);
+}

@@ -44,6 +44,10 @@ struct Loops {
   // games.inl
   void (*gram_tile)(const double* z, const double* w, Index rows, Index n, Index begin, Index end, double*) noexcept;
   double (*dot_f64)(const double*, const double*, Index) noexcept;
+  void (*blend_rows_64)(const std::uint64_t*, const std::uint64_t*, const std::uint64_t*, Index, Index,
+                        std::uint64_t*) noexcept;
+  void (*blend_rows_32)(const std::uint32_t*, const std::uint32_t*, const std::uint32_t*, Index, Index,
+                        std::uint32_t*) noexcept;
   // neighbors.inl
   void (*distances_f64)(int form, double power, const double* q, const double* p, Index stride, Index count, Index d,
                         double* out) noexcept;
