@@ -72,8 +72,8 @@ def _input(sample: Sample, columns: int) -> dict[str, Any]:
 
 
 def _cut(text: Any) -> str:
-    text = str(text)
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
+    whole = str(text)
+    return whole if len(whole) <= MAX_TEXT else whole[: MAX_TEXT - 3] + "..."
 
 
 def _name(text: Any) -> str:
