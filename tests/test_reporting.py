@@ -104,13 +104,13 @@ def test_weights_make_the_reference_look_like_the_target(shifted):
 def test_weighting_predicts_the_loss_under_covariate_shift_and_not_without_weights():
     # The noise grows with x0, which is shifted: the loss grows by E e^(x0) changes, and weights know it.
     z, plain = [], []
-    for seed in range(8):
+    for seed in range(6):
         frames = []
         for shift in (0.0, 0.7):
             rng = np.random.default_rng([seed, int(10 * shift)])
-            X = rng.normal(size=(1500, 3))
+            X = rng.normal(size=(1200, 3))
             X[:, 0] += shift
-            y = X[:, 1] + np.exp(0.5 * X[:, 0]) * rng.normal(size=1500)
+            y = X[:, 1] + np.exp(0.5 * X[:, 0]) * rng.normal(size=1200)
             frames.append(pd.DataFrame(X, columns=list("abc")).assign(y=y))
         data = prepared(*frames, label="y", seed=seed)
         key = po.random.key(seed)
@@ -121,8 +121,8 @@ def test_weighting_predicts_the_loss_under_covariate_shift_and_not_without_weigh
         plain.append(
             (first.reference.value - first.measured.value) / math.hypot(first.reference.stderr, first.measured.stderr)
         )
-    # Eight standard normals would have a mean within 4.5/sqrt(8) = 1.6; the ratio's own error widens that a little.
-    assert abs(np.mean(z)) < 1.6
+    # Six standard normals have a mean within 4.5/sqrt(6) = 1.8; the ratio's own error widens that a little.
+    assert abs(np.mean(z)) < 1.8
     assert np.mean(plain) < -4
 
 
@@ -338,6 +338,9 @@ def test_a_pipeline_on_data_frames_gets_its_columns_and_types():
     measured = found.results["performance/log loss/measured"]
     assert measured.value == pytest.approx(truth.mean(), rel=1e-9)
     assert "too small" in " ".join(section(found, "performance")["notes"])
+    unseen = target.assign(city="Gabii")
+    with pytest.raises(reporting.InputError, match="Pipeline fails on rows of these data: Found unknown categories"):
+        po.report(reference, unseen.astype({"city": "category"}), label="bought", model=pipe)
     with pytest.raises(reporting.InputError, match="wants columns that the data lack: city"):
         po.report(reference.drop(columns="city"), target.drop(columns="city"), label="bought", model=pipe)
 
@@ -370,6 +373,31 @@ def test_a_target_without_labels_gets_an_estimate_only():
     assert where == {"on the reference", "expected on the target", "expected less reference"}
     verdict = next(v for v in found.verdicts if v["section"] == "performance")
     assert "cannot be checked" in verdict["text"]
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "skops"])
+def test_models_from_files_answer_as_the_live_one(tmp_path, suffix):
+    from sklearn.linear_model import LogisticRegression
+
+    frames = [linear(s, 120).assign(y=lambda f: (f["y"] > 0).astype(int)) for s in (0, 1)]
+    for frame, name in zip(frames, ("old", "new")):
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    fitted = LogisticRegression().fit(frames[0].drop(columns="y").to_numpy(), frames[0]["y"])
+    path = tmp_path / f"model.{suffix}"
+    if suffix == "onnx":
+        skl2onnx = pytest.importorskip("skl2onnx")
+        kind = skl2onnx.common.data_types.FloatTensorType([None, 4])
+        converted = skl2onnx.to_onnx(fitted, initial_types=[("X", kind)], options={"zipmap": False})
+        path.write_bytes(converted.SerializeToString())
+        pytest.importorskip("onnxruntime")
+    else:
+        pytest.importorskip("skops.io").dump(fitted, path)
+    found = reporting.from_files(tmp_path / "old.csv", tmp_path / "new.csv", label="y", model=path)
+    rows = frames[1].drop(columns="y").to_numpy()
+    truth = -np.log(fitted.predict_proba(rows)[np.arange(120), frames[1]["y"]]).mean()
+    # ONNX works in float32: relative errors of 6e-8 in the logit.
+    assert found.results["performance/log loss/measured"].value == pytest.approx(truth, rel=1e-5)
+    assert found.document["inputs"]["model"] == f"model.{suffix}"
 
 
 def test_plain_arrays_and_callables():

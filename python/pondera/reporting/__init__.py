@@ -157,14 +157,15 @@ def report(
     ('warn', 'a')
     """
     _needs_pandas()
-    names = tuple(
-        Path(data).name if isinstance(data, (str, os.PathLike)) else default
-        for data, default in ((reference, "reference"), (target, "target"))
-    )
+    paths = [data if isinstance(data, (str, os.PathLike)) else None for data in (reference, target)]
+    short = [None if path is None else Path(path).name for path in paths]
+    if short[0] == short[1]:  # the same name in two folders
+        short = [None if path is None else os.fspath(path) for path in paths]
+    names = (short[0] or "reference", short[1] or "target")
     return _make(
         reference,
         target,
-        names=names,  # type: ignore[arg-type]
+        names=names,
         label=label,
         model=model,
         task=task,

@@ -138,7 +138,7 @@ def weigh(tables: Tables, matrix: Design, key: Key, workers: int | None) -> Weig
         weights = ratio.weights()
 
     W = weights.normalized
-    heaviest = np.argsort(-W, kind="stable")[: max(1, len(W) // 10)]
+    heaviest = np.argsort(-W, kind="stable")[: max(10, len(W) // 10)]
     with caught([], ""):
         weighted = weights.mean(matrix.reference)
     pooled = np.concatenate([matrix.reference, matrix.target])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..random import Key, Purpose, generator
 from ..results import Estimate, ReliabilityWarning
-from .tables import MAX_DISCRETE, Column, Tables, shown
+from .tables import MAX_DISCRETE, Column, InputError, Tables, shown
 
 __all__ = ["Design", "Distance", "Marginal", "caught", "design", "measure", "pick"]
 
@@ -93,7 +93,7 @@ def design(tables: Tables) -> Design:
             counts = np.bincount(both[~missing].astype(np.int64), minlength=len(column.levels))
             for level in np.flatnonzero(counts >= 5)[:ONE_HOT_LEVELS]:
                 wanted.append(("level", float(level), f"{column.name} = {level_name(column, level)}"))
-        else:
+        elif not missing.all():
             wanted.append(("value", float(np.nanmedian(both)), column.name))
         if missing.any():
             wanted.append(("missing", math.nan, f"{column.name} missing"))
@@ -103,8 +103,12 @@ def design(tables: Tables) -> Design:
                 recipe.append((j, what, value))
                 names.append(name)
                 parts.append(values)
+    if not parts:
+        raise InputError(
+            f"{tables.reference.name}, {tables.target.name}: no column varies, or only with values that are too rare"
+        )
     n = len(tables.reference.codes)
-    rows = np.column_stack(parts) if parts else np.zeros((n + len(tables.target.codes), 0))
+    rows = np.column_stack(parts)
     return Design(reference=rows[:n], target=rows[n:], names=tuple(names), recipe=tuple(recipe))
 
 
@@ -183,7 +187,7 @@ def measure(tables: Tables, matrix: Design, key: Key, workers: int | None) -> Di
             )
     else:
         notes.append("No feature is continuous: there is no overall k-NN divergence, see the features one by one.")
-    if nnr is not None and matrix.reference.shape[1]:
+    if nnr is not None:
         overall_nnr = _nnr_overall(nnr, matrix, picks, key, workers, notes)
     energy, p = _energy_test(matrix, key)
     return Distance(
@@ -285,8 +289,6 @@ def _energy_test(matrix: Design, key: Key) -> tuple[float, float]:
     """
     from scipy.spatial.distance import cdist
 
-    if not matrix.reference.shape[1]:
-        return math.nan, math.nan
     pooled = np.concatenate([matrix.reference, matrix.target])
     center, scale = pooled.mean(axis=0), pooled.std(axis=0)
     reference = matrix.reference[pick(len(matrix.reference), ENERGY_ROWS, key.fold_in("energy", "reference"))]

@@ -227,6 +227,8 @@ def _inverse_cdf(column: Column, tables: Tables, j: int) -> Any:
     """Uniform over the range of numbers (from their 1st to their 99th percentile); levels by their frequency."""
     both = np.concatenate([tables.reference.codes[:, j], tables.target.codes[:, j]])
     present = both[~np.isnan(both)]
+    if not len(present):
+        return lambda u: np.full_like(u, np.nan)
     if column.kind in ("categorical", "boolean"):
         shares = np.bincount(present.astype(np.int64)) / len(present)
         ends = np.cumsum(shares)[:-1]

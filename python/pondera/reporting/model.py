@@ -187,24 +187,22 @@ def wrap_model(tables: Tables, model: Any, name: str) -> Fitted:
 
     def call(codes: Floats) -> Floats:
         frame = tables.frame(codes[:, list(features)], features)
-        return np.asarray(ask(frame.to_numpy() if as_numbers else frame), dtype=np.float64)
+        try:
+            return np.asarray(ask(frame.to_numpy() if as_numbers else frame), dtype=np.float64)
+        except Exception as error:  # a foreign model fails in foreign ways
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise InputError(f"model: {shown(name)} fails on rows of these data: {shown(reason, 200)}") from error
 
-    try:
-        first = call(tables.reference.codes[:20])
-    except Exception as error:  # a foreign model fails in foreign ways
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"model: {shown(name)} fails on the rows of {tables.reference.name}: {shown(reason, 200)}"
-        ) from error
+    first = call(tables.reference.codes[:20])
     outputs = _output_names(tables) if tables.task != "none" else ()
     notes: list[str] = []
     if tables.task == "regression":
-        if first.ndim == 2 and first.shape[1] != 1:
-            raise InputError(
-                f"model: {shown(name)} gives {first.shape[1]} numbers a row, the label {tables.label!r} is one"
-            )
         if ask.is_classifier:
             raise InputError(f"model: {shown(name)} is a classifier, the label {shown(tables.label)!r} is a number")
+        if first.ndim == 2 and first.shape[1] != 1:
+            raise InputError(
+                f"model: {shown(name)} gives {first.shape[1]} numbers a row, the label {shown(tables.label)!r} is one"
+            )
 
         def answer(codes: Floats) -> Floats:
             return call(codes).reshape(len(codes))

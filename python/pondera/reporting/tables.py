@@ -9,8 +9,8 @@ column, never dropped in silence.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -139,7 +139,6 @@ class Tables:
     classes: tuple[Any, ...] = ()
     notes: tuple[str, ...] = ()
     unnamed: bool = False  # the inputs were plain arrays
-    constants: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -237,7 +236,8 @@ def _as_frame(data: Any, name: str) -> Any:
         frame = pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
     if frame.shape[1] == 0:
         raise InputError(f"{name}: no columns")
-    repeated = frame.columns[frame.columns.duplicated()]
+    repeated = pd.Index([str(c) for c in frame.columns])
+    repeated = repeated[repeated.duplicated()]
     if len(repeated):
         raise InputError(f"{name}: column {shown(repeated[0])!r} occurs twice")
     return frame
@@ -417,7 +417,13 @@ def _decoded(values: Floats, column: Column) -> Any:
     if column.kind == "categorical":
         table = np.array([*column.levels, None], dtype=object)
         objects = table[np.where(missing, len(column.levels), values).astype(np.int64)]
-        return pd.Series(objects).astype(column.dtype)
+        dtype = column.dtype
+        if isinstance(dtype, pd.CategoricalDtype):  # the target's own levels are not dropped, the model must see them
+            known = set(dtype.categories)
+            extra = [level for level in column.levels if level not in known]
+            if extra:
+                dtype = pd.CategoricalDtype([*dtype.categories, *extra], ordered=dtype.ordered)
+        return pd.Series(objects).astype(dtype)
     if column.kind == "datetime":
         dates = pd.Series(pd.to_datetime(values, unit="D", origin="unix"))
         if isinstance(column.dtype, pd.DatetimeTZDtype):
@@ -509,6 +515,3 @@ def _class_order(value: Any) -> tuple[int, float, str]:
     if isinstance(value, (bool, int, float, np.generic)) and not isinstance(value, np.str_):
         return 0, float(value), ""
     return 1, 0.0, str(value)
-
-
-Progress = Callable[[str, int, int], None]
