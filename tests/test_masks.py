@@ -174,7 +174,7 @@ def test_moments_from_scores_alone_equal_those_of_the_masks(image, grid, shift, 
 
 
 def test_a_group_of_offsets_too_large_for_one_slab_changes_nothing():
-    # 300 offsets of 3 window rows x 600 columns pass the 8 MB of a slab.
+    # 300 vertical offsets of 14 terms x 600 columns pass the 8 MB that are held at once.
     masks = po.grid_masks(60, (600, 600), (2, 4), rng=KEY)
     weights = KEY.stream(10).normal(np.arange(60))
     sums = np.zeros((4, 600, 600))
