@@ -22,6 +22,7 @@ from pondera.masks import NORMALIZATIONS, GridMasks
 from reference import masks as reference
 
 KEY = po.random.Key(7, 8)
+MAPS = (*NORMALIZATIONS, "correlation")
 SHAPES = [
     ((20, 31), (3, 4)),
     ((8, 8), (1, 1)),
@@ -122,7 +123,7 @@ def test_the_same_bytes_for_any_number_of_workers():
         out = [block, po.upsample_grid(grid, (40, 33), "bicubic", workers=workers)]
         for source in (masks, block):
             acc = po.MaskAccumulator(2, 40, 33).update(source, scores, workers=workers)
-            for n in NORMALIZATIONS:
+            for n in MAPS:
                 result = acc.result(n, p=0.5)
                 out += [result.value, result.stderr]
         return [np.ascontiguousarray(x).tobytes() for x in out]
@@ -174,7 +175,7 @@ def test_moments_from_scores_alone_equal_those_of_the_masks(image, grid, shift, 
 
 
 def test_a_group_of_offsets_too_large_for_one_slab_changes_nothing():
-    # 300 offsets of 3 window rows x 600 columns pass the 8 MB of a slab.
+    # 300 vertical offsets of 14 terms x 600 columns pass the 8 MB that are held at once.
     masks = po.grid_masks(60, (600, 600), (2, 4), rng=KEY)
     weights = KEY.stream(10).normal(np.arange(60))
     sums = np.zeros((4, 600, 600))
@@ -184,7 +185,7 @@ def test_a_group_of_offsets_too_large_for_one_slab_changes_nothing():
     np.testing.assert_allclose(sums[0], np.tensordot(weights, M, 1), rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("normalize", NORMALIZATIONS)
+@pytest.mark.parametrize("normalize", MAPS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_maps_and_standard_errors_equal_the_reference(normalize, dtype):
     masks = all_of(po.grid_masks(300, (9, 11), 3, 0.3, rng=KEY)).astype(dtype)
@@ -208,7 +209,7 @@ def test_blocks_of_any_size_give_the_same_bits_and_merging_the_same_numbers():
     parts = po.MaskAccumulator(1, 9, 11)
     for begin, end in itertools.pairwise([0, 1, 9, 50, 50, 100]):
         parts.update(masks[begin:end], scores[begin:end])
-    for n in NORMALIZATIONS:
+    for n in MAPS:
         a, b = whole.result(n, p=0.5), parts.result(n, p=0.5)
         assert a.value.tobytes() == b.value.tobytes()
         assert a.stderr.tobytes() == b.stderr.tobytes()
@@ -233,7 +234,7 @@ def test_all_masks_of_a_linear_model_give_its_coefficients_and_conditional_means
 
 
 @pytest.mark.parametrize("p", [0.2, 0.5])
-@pytest.mark.parametrize("normalize", NORMALIZATIONS)
+@pytest.mark.parametrize("normalize", MAPS)
 def test_standard_errors_are_the_spread_over_seeds(normalize, p):
     # A model with interactions, so that the residual's variance depends on the mask. 600 seeds: the relative error of a
     # spread is 1/sqrt(1200) = 0.029 for normal maps, 0.05 is allowed for the mean over 12 pixels; bias of the 400-mask
@@ -269,7 +270,7 @@ def test_centered_maps_ignore_a_constant_and_agree_in_order_with_the_others():
 def test_without_standard_errors_the_maps_are_the_same():
     masks = po.grid_masks(200, (12, 12), 4, rng=KEY)
     y = KEY.stream(10).normal(np.arange(200))
-    for n in NORMALIZATIONS:
+    for n in MAPS:
         full = po.MaskAccumulator(1, 12, 12).update(masks, y).result(n)
         light = po.MaskAccumulator(1, 12, 12, stderr=False).update(masks, y).result(n)
         np.testing.assert_allclose(light.value, full.value, rtol=1e-9, atol=1e-12)
@@ -281,13 +282,15 @@ def test_pixels_that_were_never_shown_or_never_varied_are_nan_with_a_warning():
     masks[:, 0, 1] = [0, 1, 1]
     masks[:, 0, 2] = 1
     acc = po.accumulate(masks, [1.0, 2.0, 4.0])
-    with pytest.warns(po.ReliabilityWarning, match=r"1 pixel\(s\) were never shown by the 3 masks"):
+    with pytest.warns(po.ReliabilityWarning, match=r"1 value\(s\) are NaN.*not shown by any of the 3 masks"):
         result = acc.result("empirical")
     np.testing.assert_array_equal(result.value, [[np.nan, 3.0, 7 / 3]])
-    with pytest.warns(po.ReliabilityWarning, match="2 pixel.*both shown and hidden"):
+    with pytest.warns(po.ReliabilityWarning, match="2 value.*not both shown and hidden"):
         result = acc.result("centered")
     np.testing.assert_array_equal(np.isnan(result.value), [[True, False, True]])
     assert result.value[0, 1] == pytest.approx(2.0)  # mean with minus mean without
+    with pytest.warns(po.ReliabilityWarning, match="or the score did not vary"):
+        assert np.isnan(po.accumulate(masks, [2.0, 2.0, 2.0]).result("correlation").value).all()
 
 
 def test_one_mask_has_a_map_but_no_standard_error():

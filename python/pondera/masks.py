@@ -265,7 +265,7 @@ class MaskAccumulator:
     H, W : int
         Height and width in pixels.
     stderr : bool
-        Keep the higher moments that standard errors need: 4 + 5k maps of float64 instead of 2 + k.
+        Keep the third and fourth moments, which standard errors need: 4 + 6k maps of float64 instead of 2 + k.
 
     Notes
     -----
@@ -287,13 +287,10 @@ class MaskAccumulator:
         self.k, self.H, self.W = _integer(k, "k", 1), _integer(H, "H", 1), _integer(W, "W", 1)
         self.stderr = bool(stderr)
         self.n = 0
-        # Sums over masks of M^q, y M^q, y^2 M^q from q = 1 on; the terms with q = 0 stand in n, _y and _yy.
-        degrees = (4, 3, 2) if stderr else (2, 1, 0)
-        self._m = np.zeros((degrees[0], self.H, self.W))
-        self._ym = np.zeros((self.k, degrees[1], self.H, self.W))
-        self._yym = np.zeros((self.k, degrees[2], self.H, self.W))
-        self._y = np.zeros(self.k)
-        self._yy = np.zeros(self.k)
+        # All sums of y^b M^a with a + b <= order: _sums[b][:, a - 1] for a >= 1, _powers[b] for a = 0.
+        self._order = 4 if stderr else 2
+        self._sums = [np.zeros((self.k if b else 1, self._order - b, self.H, self.W)) for b in range(self._order)]
+        self._powers = np.zeros((self._order + 1, self.k))
         self._p: float | None = None
         self._flat: bool | None = None
 
@@ -337,23 +334,17 @@ class MaskAccumulator:
             raise ValueError(f"masks: expected p = {self._p} as before, received {p}")
         threads = resolve(workers)
 
-        def add(weights: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
-            if len(sums) == 0:
-                return
-            if grid:
-                masks._moments(weights, sums, threads)
-            else:
-                flat_sums = sums.reshape(len(sums), self.H * self.W)  # a view
-                _core.masks.accumulate(masks.reshape(n, self.H * self.W), weights, flat_sums, threads)
-
-        add(np.ones(n), self._m)
-        for c in range(self.k):
-            column = np.ascontiguousarray(y[:, c])
-            add(column, self._ym[c])
-            add(column * column, self._yym[c])
-        # One by one, like the maps.
-        self._y = np.add.accumulate(np.vstack([self._y, y]))[-1]
-        self._yy = np.add.accumulate(np.vstack([self._yy, y * y]))[-1]
+        for b, sums in enumerate(self._sums):
+            for c, maps in enumerate(sums):
+                weights = np.ascontiguousarray(y[:, c] ** b)
+                if grid:
+                    masks._moments(weights, maps, threads)
+                else:
+                    flat_maps = maps.reshape(len(maps), self.H * self.W)  # a view
+                    _core.masks.accumulate(masks.reshape(n, self.H * self.W), weights, flat_maps, threads)
+        # One by one, like the maps of masks in memory.
+        for b, power in enumerate(self._powers):
+            self._powers[b] = np.add.accumulate(np.vstack([power, y**b]))[-1]
         self.n += n
         self._p, self._flat = p, flat
         return self
@@ -370,8 +361,9 @@ class MaskAccumulator:
             if len(values) > 1:
                 raise ValueError("other: was fed with masks of another p or scores of another shape")
             setattr(self, name, values.pop() if values else None)
-        for name in ("_m", "_ym", "_yym", "_y", "_yy"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for ours, added in zip(self._sums, other._sums, strict=True):
+            ours += added
+        self._powers += other._powers
         self.n += other.n
         return self
 
@@ -380,19 +372,19 @@ class MaskAccumulator:
 
         Parameters
         ----------
-        normalize : {"expected", "empirical", "centered"}
+        normalize : {"expected", "empirical", "centered", "correlation"}
             With sums over N masks: "expected" is sum y M / (N p), the published estimator, which contains the mean
             score as an offset; "empirical" is sum y M / sum M, the mean score given that the pixel is shown, of lower
             variance; "centered" is the slope of the score on the mask value, which does not change when a constant is
-            added to the scores.
+            added to the scores; "correlation" is Pearson's, which does not change with their scale either.
         p : float, optional
             Mean of the masks for "expected"; known already if they were `GridMasks`.
 
         Returns
         -------
         Estimate
-            Value and standard error ``(H, W)`` or ``(H, W, k)``. Standard errors: of a mean; of a ratio by
-            linearisation; of a slope, robust to unequal variances (White 1980, doi:10.2307/1912934).
+            Value and standard error ``(H, W)`` or ``(H, W, k)``. Standard errors: of a mean; by linearisation of a
+            ratio and of a correlation; of a slope, robust to unequal variances (White 1980, doi:10.2307/1912934).
 
         Raises
         ------
@@ -402,73 +394,100 @@ class MaskAccumulator:
         Warns
         -----
         ReliabilityWarning
-            Where a pixel was never shown ("empirical") or its mask value never varied ("centered"): NaN there.
+            Where a pixel was never shown ("empirical"), or its mask value never varied or, for "correlation", the score
+            never did: NaN there.
         """
-        if normalize not in NORMALIZATIONS:
-            raise ValueError(f"normalize: expected one of {', '.join(NORMALIZATIONS)}, received {normalize!r}")
+        known = (*NORMALIZATIONS, "correlation")
+        if normalize not in known:
+            raise ValueError(f"normalize: expected one of {', '.join(known)}, received {normalize!r}")
         if self.n == 0:
             raise ValueError("result: no masks were added yet")
-        n, shape = self.n, (self.H, self.W)
-        m = [np.full(shape, float(n)), *self._m]
-        ym = [self._y[:, None, None], *np.moveaxis(self._ym, 1, 0)]
-        yym = [self._yy[:, None, None], *np.moveaxis(self._yym, 1, 0)]
-        df = n - 1
-        undefined = np.zeros(shape, dtype=bool)
+        mean = self._p if p is None else p
+        if normalize == "expected":
+            if mean is None:
+                raise ValueError("p: 'expected' divides by the mean of the masks, which is not known; pass p")
+            if not 0.0 < mean <= 1.0:
+                raise ValueError(f"p: expected a number in (0, 1], received {mean}")
+        n = self.n
         with np.errstate(divide="ignore", invalid="ignore"):
             if normalize == "expected":
-                mean = self._p if p is None else p
-                if mean is None:
-                    raise ValueError("p: 'expected' divides by the mean of the masks, which is not known; pass p")
-                if not 0.0 < mean <= 1.0:
-                    raise ValueError(f"p: expected a number in (0, 1], received {mean}")
-                value = ym[1] / (n * mean)
-                square = (yym[2] - ym[1] ** 2 / n) / mean**2 if self.stderr else None
-                scale = float(n) ** 2
-            elif normalize == "empirical":
-                undefined = m[1] <= 0.0
-                value = ym[1] / m[1]
-                square = yym[2] - 2.0 * value * ym[2] + value**2 * m[2] if self.stderr else None
-                scale = m[1] ** 2
+                value, variance, df = self._mean(float(mean or 1.0))
             else:
-                df = n - 2
-                centre, mean_y = m[1] / n, self._y[:, None, None] / n
-                spread = m[2] - n * centre**2
-                undefined = spread <= 1e-12 * np.maximum(m[2], 1e-300)
-                value = (ym[1] - centre * self._y[:, None, None]) / spread
-                square = _slope_squares(m, ym, yym, centre, mean_y, value) if self.stderr else None
-                scale = spread**2
-            if square is None or df < 1:
-                stderr = np.full(value.shape, np.nan)
-            else:
-                stderr = np.sqrt(np.maximum(square, 0.0) / scale * (n / df))
-        value = np.where(undefined, np.nan, value)
-        stderr = np.where(undefined, np.nan, stderr)
+                value, variance, df = getattr(self, f"_{normalize}")()
+            stderr = np.sqrt(np.maximum(variance, 0.0) * (n / df)) if df > 0 else np.full(value.shape, np.nan)
+        undefined = np.isnan(value)
         if undefined.any():
-            what = "shown" if normalize == "empirical" else "both shown and hidden"
+            what = "shown by any of" if normalize == "empirical" else "both shown and hidden by"
             warnings.warn(
-                f"{int(undefined.sum())} pixel(s) were never {what} by the {n} masks: NaN there; use more masks",
+                f"{int(undefined.sum())} value(s) are NaN: their pixels were not {what} the {n} masks, or the score "
+                "did not vary; use more masks",
                 ReliabilityWarning,
                 stacklevel=2,
             )
-        axis = (lambda a: a[0]) if self._flat else (lambda a: np.ascontiguousarray(np.moveaxis(a, 0, -1)))
+
+        def ordered(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+            return maps[0] if self._flat else np.ascontiguousarray(np.moveaxis(maps, 0, -1))
+
         return Estimate(
-            value=axis(value), stderr=axis(stderr), n=n, df=float(max(df, 1)), diagnostics={"normalize": normalize}
+            value=ordered(value),
+            stderr=ordered(np.where(undefined, np.nan, stderr)),
+            n=n,
+            df=float(max(df, 1)),
+            diagnostics={"normalize": normalize},
         )
+
+    def _moment(self, b: int, a: int) -> NDArray[np.float64]:
+        """Sum of y^b M^a, broadcastable to (k, H, W); NaN where it was not kept."""
+        if a + b > self._order:
+            return np.full((1, 1, 1), np.nan)
+        return self._sums[b][:, a - 1] if a else self._powers[b][:, None, None]
+
+    def _central(self, b: int, a: int) -> NDArray[np.float64]:
+        """Sum of (y - mean y)^b (M - mean M)^a."""
+        y, m = self._moment(1, 0) / self.n, self._moment(0, 1) / self.n
+        total = np.zeros((self.k, self.H, self.W))
+        for i in range(b + 1):
+            for j in range(a + 1):
+                total += math.comb(b, i) * math.comb(a, j) * (-y) ** (b - i) * (-m) ** (a - j) * self._moment(i, j)
+        return total
+
+    # Each gives the map, its variance over the masks up to the factor n / df, and df.
+
+    def _mean(self, p: float) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+        value = self._moment(1, 1) / self.n
+        variance = (self._moment(2, 2) / self.n - value**2) / self.n
+        return value / p, variance / p**2, self.n - 1
+
+    def _empirical(self) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+        m, mm = self._moment(0, 1), self._moment(0, 2)
+        value = self._moment(1, 1) / m
+        variance = (self._moment(2, 2) - 2.0 * value * self._moment(1, 2) + value**2 * mm) / m**2
+        return value, variance, self.n - 1
+
+    def _spread(self) -> NDArray[np.float64]:
+        """Sum of (M - mean M)^2; NaN where it is rounding alone."""
+        spread = self._central(0, 2)
+        return np.where(spread > 1e-12 * self._moment(0, 2), spread, np.nan)
+
+    def _centered(self) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+        spread = self._spread()
+        slope = self._central(1, 1) / spread
+        # sum of u^2 e^2, with u = M - mean M and the residual e = y - mean y - slope u
+        squares = self._central(2, 2) - 2.0 * slope * self._central(1, 3) + slope**2 * self._central(0, 4)
+        return slope, squares / spread**2, self.n - 2
+
+    def _correlation(self) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+        m, y = np.sqrt(self._spread()), np.sqrt(self._central(2, 0))
+        y = np.where(y**2 > 1e-12 * self._moment(2, 0), y, np.nan)
+        r = self._central(1, 1) / (m * y)
+        # sum of (c - r (a + b) / 2)^2 with a = u^2 / m^2, b = z^2 / y^2, c = u z / (m y)
+        both = self._central(2, 2) / (m * y) ** 2
+        mixed = self._central(1, 3) / (m**3 * y) + self._central(3, 1) / (m * y**3)
+        alone = self._central(0, 4) / m**4 + self._central(4, 0) / y**4
+        return r, both - r * mixed + r**2 / 4 * (alone + 2.0 * both), self.n - 2
 
     def __repr__(self) -> str:
         return f"MaskAccumulator(k={self.k}, H={self.H}, W={self.W}, n={self.n})"
-
-
-def _slope_squares(m: Any, ym: Any, yym: Any, centre: Any, mean: Any, slope: Any) -> Any:
-    """sum u^2 e^2 with u = M - centre, e = y - mean - slope u, expanded in the moments of M and y."""
-
-    def powers(q: int) -> list[Any]:  # coefficients of (M - centre)^q in M
-        return [math.comb(q, a) * (-centre) ** (q - a) for a in range(q + 1)]
-
-    uuzz = sum(c * (yym[a] - 2.0 * mean * ym[a] + mean**2 * m[a]) for a, c in enumerate(powers(2)))
-    uuuz = sum(c * (ym[a] - mean * m[a]) for a, c in enumerate(powers(3)))
-    uuuu = sum(c * m[a] for a, c in enumerate(powers(4)))
-    return uuzz - 2.0 * slope * uuuz + slope**2 * uuuu
 
 
 def accumulate(

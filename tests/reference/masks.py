@@ -33,6 +33,11 @@ def weighted_map(masks, scores, normalize, p):
         residual = M * (y - value)
         return value, jnp.sqrt((residual**2).sum(0) * n / (n - 1)) / M.sum(0)
     u, z = M - M.mean(0), y - y.mean()
+    if normalize == "correlation":
+        u, z = u / u.std(0), z / z.std()
+        value = (u * z).mean(0)
+        influence = u * z - value * (u**2 + z**2) / 2
+        return value, jnp.sqrt((influence**2).sum(0) / n / (n - 2))
     value = (u * z).sum(0) / (u**2).sum(0)
     residual = u * (z - value * u)
     return value, jnp.sqrt((residual**2).sum(0) * n / (n - 2)) / (u**2).sum(0)

@@ -101,7 +101,7 @@ inline void grid_moments(const GridMasks& plan, std::uint64_t first, Index n, co
         for (double& value : grid) value = 0.0;
         for (Index k = begin; k < end; ++k) {
           const std::uint8_t* c = cells.data() + order[k] * gh * gw;
-          const double weight = weights ? weights[order[k]] : 1.0;
+          const double weight = weights[order[k]];
           for (Index r = 0; r < down; ++r)
             for (Index s = 0; s < across; ++s) {
               const Index r1 = !plan.nearest && r + 1 < gh ? r + 1 : r, s1 = !plan.nearest && s + 1 < gw ? s + 1 : s;

@@ -343,7 +343,7 @@ def test_scores_that_do_not_change_warn():
 def test_pixels_that_no_mask_shows_are_nan_and_named():
     with (
         pytest.warns(po.ReliabilityWarning, match="3 masks are few"),
-        pytest.warns(po.ReliabilityWarning, match="never shown"),
+        pytest.warns(po.ReliabilityWarning, match="not shown by any"),
     ):
         map_ = rise(mean, np.ones((1, 8, 8)), n_masks=3, grid=8, p=0.05, shift=False, normalize="empirical", rng=0)
     assert np.isnan(map_.values).any()
