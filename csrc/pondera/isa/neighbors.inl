@@ -147,37 +147,48 @@ inline void direct_distances(int form, double power, const T* q, const T* p, Ind
 }
 
 // The same sum for two rows, in float64 whatever their type.
-template <class T>
-inline double pair_distance(int form, double power, const T* x, const T* y, Index d) noexcept {
+template <class T, int Form>
+inline double pair_loop(double power, const T* x, const T* y, Index d) noexcept {
   double lane[kLanes] = {0, 0, 0, 0, 0, 0, 0, 0};
-  for (Index t = 0; t < d; t += kLanes) {
-    const Index width = d - t < kLanes ? d - t : kLanes;
-    double a[kLanes] = {0, 0, 0, 0, 0, 0, 0, 0}, b[kLanes] = {0, 0, 0, 0, 0, 0, 0, 0};
-    for (Index j = 0; j < width; ++j) a[j] = static_cast<double>(x[t + j]), b[j] = static_cast<double>(y[t + j]);
-    if (form == kProducts) {
-      for (Index j = 0; j < kLanes; ++j) lane[j] += a[j] * b[j];
-      continue;
-    }
-    for (Index j = 0; j < kLanes; ++j) a[j] = a[j] - b[j];
-    if (form == kSquares) {
-      for (Index j = 0; j < kLanes; ++j) lane[j] += a[j] * a[j];
-      continue;
-    }
-    for (Index j = 0; j < kLanes; ++j) a[j] = a[j] < 0 ? -a[j] : a[j];
-    if (form == kPowers) power_lanes(a, power);
-    if (form == kMaximum) {
-      for (Index j = 0; j < kLanes; ++j) lane[j] = a[j] > lane[j] ? a[j] : lane[j];
+  const auto add = [&](Index t, Index count) {
+    double a[kLanes] = {0, 0, 0, 0, 0, 0, 0, 0};
+    if constexpr (Form == kProducts) {
+      for (Index j = 0; j < count; ++j) a[j] = static_cast<double>(x[t + j]) * static_cast<double>(y[t + j]);
     } else {
-      for (Index j = 0; j < kLanes; ++j) lane[j] += a[j];
+      for (Index j = 0; j < count; ++j) a[j] = static_cast<double>(x[t + j]) - static_cast<double>(y[t + j]);
+      if constexpr (Form == kSquares)
+        for (Index j = 0; j < kLanes; ++j) a[j] *= a[j];
+      else
+        for (Index j = 0; j < kLanes; ++j) a[j] = a[j] < 0 ? -a[j] : a[j];
+      if constexpr (Form == kPowers) power_lanes(a, power);
     }
-  }
-  if (form == kMaximum) {
+    for (Index j = 0; j < kLanes; ++j) {
+      if constexpr (Form == kMaximum)
+        lane[j] = a[j] > lane[j] ? a[j] : lane[j];
+      else
+        lane[j] += a[j];
+    }
+  };
+  Index t = 0;
+  for (; t + kLanes <= d; t += kLanes) add(t, kLanes);
+  if (t < d) add(t, d - t);
+  if constexpr (Form == kMaximum) {
     double top = lane[0];
     for (Index j = 1; j < kLanes; ++j) top = lane[j] > top ? lane[j] : top;
     return top;
   }
   const double sum = combine_lanes(lane);
-  return form == kProducts ? 0.0 - sum : sum;
+  return Form == kProducts ? 0.0 - sum : sum;
+}
+template <class T>
+inline double pair_distance(int form, double power, const T* x, const T* y, Index d) noexcept {
+  switch (form) {
+    case kSquares: return pair_loop<T, kSquares>(power, x, y, d);
+    case kAbsolutes: return pair_loop<T, kAbsolutes>(power, x, y, d);
+    case kMaximum: return pair_loop<T, kMaximum>(power, x, y, d);
+    case kPowers: return pair_loop<T, kPowers>(power, x, y, d);
+    default: return pair_loop<T, kProducts>(power, x, y, d);
+  }
 }
 
 // Positions of the values <= limit, in order; returns how many. Hits are rare: groups without one are skipped.
