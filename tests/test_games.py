@@ -390,6 +390,8 @@ def test_too_small_a_budget_is_refused():
             po.shapley(game, method=method, budget=17)
     with pytest.raises(ValueError, match="at least 58"):
         po.shapley(game, method="permutation", balanced=True, budget=57)
+    with pytest.raises(ValueError, match="budget: 'exact' evaluates 8 coalitions, received 7"):
+        po.shapley(po.TableGame(table(3)), budget=7)
     with pytest.raises(ValueError, match="budget: 'exact' evaluates 256"):
         po.shapley(game, method="exact", budget=255)
 

@@ -307,7 +307,7 @@ class MarginalGame(_Remembered):
         predicted = isinstance(target, str) and target == "predicted"
         predict = as_predict(model, target=None if predicted else target)
         rows: ArrayRows | FrameRows = FrameRows(x, background) if is_frame(background) else ArrayRows(x, background)
-        columns = column_names(background if is_frame(background) else x, rows.d, names, predict)
+        columns = column_names(background if hasattr(background, "columns") else x, rows.d, names, predict)
         player, players = groups_of(groups, columns, allow_rest)
         super().__init__(len(players), players, cache_size)
         if predicted:
@@ -585,9 +585,8 @@ def shapley(
 
 def _method(method: str, n: int, limit: int, budget: int | None, most: int, balanced: bool, paired: bool) -> str:
     """The method that will run, or ValueError if the budget is too small for it."""
-    if n <= 3 or (method == "auto" and n <= most and 2**n <= limit):
-        return "exact"
-    chosen = "kernel" if method == "auto" else method
+    auto = "exact" if n <= most and 2**n <= limit else "kernel"
+    chosen = "exact" if n <= 3 else auto if method == "auto" else method
     if chosen == "exact":
         if n > most:
             raise ValueError(

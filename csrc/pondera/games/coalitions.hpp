@@ -24,7 +24,7 @@ inline Index coalition_size(const Word* s, Index words) noexcept {
 // All players of word w.
 inline Word full_word(Index players, Index w) noexcept {
   const Index left = players - 64 * w;
-  return left >= 64 ? ~Word{0} : (Word{1} << left) - 1;
+  return left >= 64 ? ~Word{0} : left > 0 ? (Word{1} << left) - 1 : Word{0};
 }
 inline void complement(const Word* s, Index players, Word* out) noexcept {
   for (Index w = 0; w < word_count(players); ++w) out[w] = ~s[w] & full_word(players, w);
