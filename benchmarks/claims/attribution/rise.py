@@ -140,7 +140,7 @@ def run(*, quick: bool = False, progress: Any = lambda done, total: None) -> dic
         verdict = f"missed: {'; '.join(names)}" if names else "every criterion holds"
         reason += f"Digits of {side} x {side}: {verdict}. "
     if missed[8]:
-        reason += "Strokes of one or two pixels are finer than RISE's cells of four; pixelwise gradients resolve them."
+        reason += "Gradient x input ranks single pixels, these masks cells of four pixels."
     return {
         "plugin": "attribution",
         "system": "rise",
