@@ -62,7 +62,7 @@ class Change:
 
     name: str
     score: float
-    strength: float  # 1 - exp(-KL), between 0 and 1
+    size: float  # of the change, between 0 and 1
     share: float  # of the model's importance on the target
     adjusted: float
     significant: bool
@@ -241,7 +241,10 @@ def _chosen(fitted: Fitted, weighting: Weighting) -> list[tuple[str, int, str]]:
 
 
 def _changes(distance: Distance, found: Importance) -> tuple[Change, ...]:
-    """Features by (significant, strength of the shift x share of the importance on the target)."""
+    """Features by (significant, size of the change x share of the importance on the target).
+
+    The size is read off the distribution functions: it is far less noisy than a divergence.
+    """
     sizes = dict(zip(found.names, np.asarray(found.mean_abs["target"].value)))
     total = sum(sizes.values()) or 1.0
     moves = {
@@ -250,15 +253,13 @@ def _changes(distance: Distance, found: Importance) -> tuple[Change, ...]:
     }
     out = []
     for m in distance.marginals:
-        kl = float(m.kl.value)
-        strength = 1 - math.exp(-max(kl, 0.0)) if math.isfinite(kl) else (1.0 if m.adjusted <= LEVEL else 0.0)
         share = float(sizes.get(m.name, 0.0)) / total
         shift, stderr = moves.get(m.name, (0.0, 0.0))
         out.append(
             Change(
                 name=m.name,
-                score=strength * share,
-                strength=strength,
+                score=m.size * share,
+                size=m.size,
                 share=share,
                 adjusted=m.adjusted,
                 significant=m.adjusted <= LEVEL,
@@ -266,7 +267,7 @@ def _changes(distance: Distance, found: Importance) -> tuple[Change, ...]:
                 shift_stderr=stderr,
             )
         )
-    return tuple(sorted(out, key=lambda c: (not c.significant, -c.score, -c.strength, c.adjusted)))
+    return tuple(sorted(out, key=lambda c: (not c.significant, -c.score, -c.size, c.adjusted)))
 
 
 # -- every number by name

@@ -128,6 +128,7 @@ class Marginal:
     kl: Estimate
     renyi: Estimate
     nnr: Estimate | None
+    size: float  # largest difference of the distribution functions, or total variation of the values
     p: float
     adjusted: float
     missing: tuple[float, float]  # share missing in reference and target
@@ -214,8 +215,8 @@ def _is_discrete(tables: Tables, j: int) -> bool:
 
 
 def _neighbours(n: int) -> int:
-    """k of the k-NN divergences: more neighbours where there are rows for it, for less noise."""
-    return int(min(max(3, round(0.25 * math.sqrt(n))), 15))
+    """k of the k-NN divergences: few neighbours are noisy, many do not see how far the target's tails reach."""
+    return min(max(4, round(0.35 * math.sqrt(n))), 25)
 
 
 def _nnr_method(notes: list[str]) -> Any:
@@ -276,7 +277,7 @@ def _nnr_overall(
         parts.append(Z + 1e-6 * key.fold_in("ties", side).stream(Purpose.JITTER).normal(cells))
     try:
         with caught(notes, "NNR"):
-            return nnr(parts[1], parts[0], kind="kl", rng=key.fold_in("nnr"))  # type: ignore[no-any-return]
+            return nnr(parts[1], parts[0], kind="kl", rng=key.fold_in("nnr"), workers=workers)  # type: ignore[no-any-return]
     except ValueError as error:
         notes.append(f"NNR: {error}")
         return None
@@ -327,10 +328,13 @@ def _marginals(tables: Tables, discrete: list[bool], nnr: Any, key: Key, workers
         if discrete[j]:
             counts = _level_counts(column, reference, target, notes)
             entry.update(how="values", kl=plugin_kl(*counts), renyi=plugin_renyi(*counts))
+            entry["size"] = float(0.5 * np.abs(counts[1] / counts[1].sum() - counts[0] / counts[0].sum()).sum())
             entry["p"] = _permutation_p(*counts, ordered=False, key=child, permutations=permutations)
         else:
             entry.update(how="neighbours", **_continuous(reference, target, absent, nnr, child, workers, notes))
             counts = _binned(reference, target)
+            below = [np.cumsum(c) / c.sum() for c in counts]
+            entry["size"] = float(np.abs(below[1] - below[0]).max())
             entry["p"] = _permutation_p(*counts, ordered=True, key=child, permutations=permutations)
         entry["notes"] = tuple(notes)
         found.append(entry)
@@ -425,7 +429,7 @@ def _continuous(
         kl = kl_divergence(X, Y, k, rng=key.fold_in("kl"), **options)
         renyi = renyi_divergence(X, Y, 0.5, k, rng=key.fold_in("renyi"), **options)
         if nnr is not None:
-            estimate = nnr(X, Y, kind="kl", rng=key.fold_in("nnr"))
+            estimate = nnr(X, Y, kind="kl", rng=key.fold_in("nnr"), workers=workers)
     if max(absent) > 0:
         present_share = 1 - absent[1]
         counts = [np.array([len(s) - np.isnan(s).sum(), np.isnan(s).sum()], dtype=float) for s in (reference, target)]

@@ -262,7 +262,8 @@ def _distance(analysis: Analysis, verdicts: list[dict[str, str]]) -> Document:
             f"k-NN divergences: {distance.k} neighbours among {distance.rows[0]:,} reference and {distance.rows[1]:,} "
             "target rows, numeric features with many values only, each divided by its pooled standard deviation; "
             "rounded numbers are spread over their rounding step, missing ones set to the median; standard errors by a "
-            "jackknife over 20 blocks."
+            "jackknife over 20 blocks. They are too small where the target reaches beyond the reference, and their "
+            "intervals are wider than the tests are: a feature may differ beyond chance though its interval holds 0."
         )
     notes += distance.notes
     notes += [f"{_name(m.name)}: {note}" for m in distance.marginals for note in m.notes][:50]
@@ -287,6 +288,7 @@ def _distance(analysis: Analysis, verdicts: list[dict[str, str]]) -> Document:
                 [
                     ("Feature", "text"),
                     ("Compared by", "text"),
+                    ("Size of change", "number"),
                     ("KL (nats)", "number"),
                     ("Standard error", "number"),
                     ("95% interval", "interval"),
@@ -312,6 +314,7 @@ def _feature_row(m: Marginal) -> list[Any]:
     return [
         m.name,
         m.how,
+        m.size,
         unknown or m.kl.value,
         m.kl.stderr,
         _bounds(m.kl),
@@ -768,8 +771,9 @@ def _changes(analysis: Analysis, verdicts: list[dict[str, str]]) -> Document:
         x_label="score (0 to 1)",
     )
     notes = [
-        "Score: (1 − exp(−KL divergence)) x the feature's share of the attributed effect on the target. Features whose "
-        f"change is beyond chance (corrected p ≤ {LEVEL}) come first, marked *.",
+        "Score: size of the change times the feature's share of the attributed effect on the target. Size: the largest "
+        "difference between the two distribution functions (numbers) or half the summed differences of the shares "
+        f"(values), from 0 to 1. Features whose change is beyond chance (corrected p ≤ {LEVEL}) come first, marked *.",
         f"Effect on the prediction: change of the feature's mean Shapley value in {_name(found.shift_output)}, target "
         "less reference; over all features these add up to the change of the mean prediction.",
     ]
@@ -802,7 +806,7 @@ def _changes(analysis: Analysis, verdicts: list[dict[str, str]]) -> Document:
                         c.name,
                         "yes" if c.significant else "no",
                         c.score,
-                        c.strength,
+                        c.size,
                         c.share,
                         c.adjusted,
                         c.shift,

@@ -19,7 +19,7 @@ __all__ = ["LOSSES", "Fitted", "fit_model", "wrap_model"]
 Floats = NDArray[np.float64]
 
 FOLDS = 5
-FIT_CELLS = 3_000_000  # rows x features x classes that a fit may see
+FIT_CELLS = 1_000_000  # rows x features x classes that a fit may see
 MAX_CATEGORY = 254  # scikit-learn's histograms have 255 bins
 LOSSES = {"regression": ("absolute error", "squared error"), "classification": ("log loss", "error rate")}
 _SMALLEST = 1e-12  # probability in a log loss
