@@ -28,8 +28,9 @@ void bind_resampling(py::module_& m) {
         auto out = make<double>({values.size()});
         double* to = out.mutable_data();
         released(workers, [&](const Parallel& parallel) {
-          const pondera::PrefixSum sum = pondera::prefix_sum(values.data(), values.size(), false, parallel);
-          for (Index i = 0; i < sum.size(); ++i) to[i] = sum.cumulative[i];
+          const pondera::Cumulative sum(values.data(), values.size(), false, parallel);
+          pondera::for_blocks(pondera::block_count(sum.size()), parallel,
+                              [&](Index b) { sum.block(b, to + b * pondera::kBlock); });
         });
         return out;
       },
@@ -40,39 +41,34 @@ void bind_resampling(py::module_& m) {
         auto out = make<Index>({n});
         Index* to = out.mutable_data();
         released(workers, [&](const Parallel& parallel) {
-          const pondera::PrefixSum sum = pondera::prefix_sum(values.data(), values.size(), false, parallel);
+          const pondera::Cumulative sum(values.data(), values.size(), false, parallel);
           pondera::systematic_draws(sum, n, u, to, parallel);
         });
         return out;
       },
       py::arg("values").noconvert(), py::arg("n"), py::arg("u"), py::arg("workers"));
+  PYBIND11_NUMPY_DTYPE(pondera::AliasCell, probability, alias);
   m.def(
       "alias_table",
       [](const Array<double>& weights, int workers) {
-        auto probability = make<double>({weights.size()});
-        auto alias = make<Index>({weights.size()});
-        double* p = probability.mutable_data();
-        Index* a = alias.mutable_data();
-        released(workers, [&](const Parallel& parallel) {
-          pondera::alias_table(weights.data(), weights.size(), p, a, parallel);
-        });
-        return std::make_pair(probability, alias);
+        auto cells = make<pondera::AliasCell>({weights.size()});
+        pondera::AliasCell* to = cells.mutable_data();
+        released(workers,
+                 [&](const Parallel& parallel) { pondera::alias_table(weights.data(), weights.size(), to, parallel); });
+        return cells;
       },
       py::arg("weights").noconvert(), py::arg("workers"));
   m.def(
       "alias_draw",
-      [](const Array<double>& probability, const Array<Index>& alias, Index n, KeyWords key, std::uint32_t row,
-         int workers) {
+      [](const Array<pondera::AliasCell>& cells, Index n, KeyWords key, std::uint32_t row, int workers) {
         auto out = make<Index>({n});
         Index* to = out.mutable_data();
         released(workers, [&](const Parallel& parallel) {
-          pondera::alias_draw(probability.data(), alias.data(), alias.size(), n,
-                              Stream(key_of(key), Purpose::alias, row), to, parallel);
+          pondera::alias_draw(cells.data(), cells.size(), n, Stream(key_of(key), Purpose::alias, row), to, parallel);
         });
         return out;
       },
-      py::arg("probability").noconvert(), py::arg("alias").noconvert(), py::arg("n"), py::arg("key"), py::arg("row"),
-      py::arg("workers"));
+      py::arg("cells").noconvert(), py::arg("n"), py::arg("key"), py::arg("row"), py::arg("workers"));
   m.def(
       "gumbel_topk",
       [](const Array<double>& log_weights, Index k, KeyWords key, int workers) {

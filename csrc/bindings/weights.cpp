@@ -43,19 +43,22 @@ void bind_weights(py::module_& m) {
       py::arg("log_weights").noconvert(), py::arg("workers"),
       "Per row: maximum, sum of exp(x - max), sum of its squares.");
   m.def(
-      "exp_shifted",
-      [](const Array<double>& x, const Array<double>& shift, int workers) {
+      "exp_divided",
+      [](const Array<double>& x, const Array<double>& shift, const Array<double>& divisor, int workers) {
         const Index rows = x.shape(0), n = x.shape(1);
         auto out = make<double>({rows, n});
         const double* in = x.data();
         const double* by = shift.data();
+        const double* over = divisor.data();
         double* to = out.mutable_data();
         released(workers, [&](const Parallel& parallel) {
-          for_rows(rows, parallel, [&](Index r) { pondera::block_exp(in + r * n, n, by[r], to + r * n, parallel); });
+          for_rows(rows, parallel,
+                   [&](Index r) { pondera::block_exp_divided(in + r * n, n, by[r], over[r], to + r * n, parallel); });
         });
         return out;
       },
-      py::arg("log_weights").noconvert(), py::arg("shift").noconvert(), py::arg("workers"));
+      py::arg("log_weights").noconvert(), py::arg("shift").noconvert(), py::arg("divisor").noconvert(),
+      py::arg("workers"), "Per row: exp(x - shift) / divisor.");
   m.def(
       "first_bad",
       [](const Array<double>& x, int workers) {

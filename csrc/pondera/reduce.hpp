@@ -76,4 +76,14 @@ ExpSums block_exp(const T* x, Index n, double shift, double* out, const Parallel
   return {tree_sum(sums.data(), blocks, 2), tree_sum(sums.data() + 1, blocks, 2)};
 }
 
+// out = exp(x - shift) / divisor. O(n).
+template <class T>
+void block_exp_divided(const T* x, Index n, double shift, double divisor, double* out, const Parallel& parallel) {
+  for_ranges(n, kBlock, parallel, [&](Index begin, Index end) {
+    double sums[2];
+    exp_sum(x + begin, end - begin, shift, out + begin, sums);
+    for (Index i = begin; i < end; ++i) out[i] /= divisor;
+  });
+}
+
 PONDERA_NAMESPACE_END

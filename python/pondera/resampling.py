@@ -46,7 +46,7 @@ Indices = NDArray[np.int64]
 
 
 class Sampled(NamedTuple):
-    """A sample without replacement: indices in order of selection, threshold key, inclusion of each item."""
+    """A sample without replacement: indices in order of selection, threshold key, inclusion probability of each."""
 
     indices: Any
     threshold: Any
@@ -65,6 +65,12 @@ def _plain(weights: Any, name: str = "weights") -> NDArray[np.float64]:
     if (array < 0).any():
         raise ValueError(f"{name}: negative at {int(np.argmax(array.ravel() < 0))}")
     return array
+
+
+def _moderate(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same weights times a power of two, where their sum could overflow or their share underflow."""
+    top = weights.max(initial=0.0)
+    return weights if top == 0 or 1e-200 < top < 1e200 else np.ldexp(weights, -int(np.frexp(top)[1]))
 
 
 def _count(n: Any, name: str) -> int:
@@ -179,7 +185,7 @@ def _rows(log_weights: Any, weights: Any, nan: Any) -> tuple[NDArray[np.float64]
     if isinstance(weights, Weights):
         log_weights, weights = weights, None
     if weights is not None:
-        array = _plain(weights)
+        array = _moderate(_plain(weights))
         return np.ascontiguousarray(array.reshape(math.prod(array.shape[:-1]), array.shape[-1])), False, array.shape
     raw = _raw(log_weights)
     rows = log_weights_of(raw, nan=nan)
@@ -326,17 +332,15 @@ class AliasTable:
         if array.size == 0 or not array.max() > 0:
             raise ValueError("weights: every weight is zero")
         scaled = np.ascontiguousarray(array / array.max())
-        self._probability, self._alias = _core.resampling.alias_table(scaled, resolve(None))
+        self._cells = _core.resampling.alias_table(scaled, resolve(None))
 
     def __len__(self) -> int:
-        return len(self._alias)
+        return len(self._cells)
 
     def draw(self, n: int, *, rng: Any = None, workers: int | None = None) -> Indices:
         """`n` independent indices, int64 ``(n,)``."""
         words = key(rng).words
-        indices: Indices = _core.resampling.alias_draw(
-            self._probability, self._alias, _count(n, "n"), words, 0, resolve(workers)
-        )
+        indices: Indices = _core.resampling.alias_draw(self._cells, _count(n, "n"), words, 0, resolve(workers))
         return indices
 
 
@@ -359,8 +363,8 @@ def sample_without_replacement(
     -------
     Sampled
         `indices` ``(k,)`` in order of selection; `threshold`, the (k+1)-th largest key (-inf if none is left);
-        `inclusion` ``(N,)``, the probability of each item given the threshold: the sum of f_i w_i / inclusion_i over
-        the sample is an unbiased estimate of the sum over all items.
+        `inclusion` ``(k,)``, the probability of each of these items given the threshold: the sum of f_i w_i /
+        inclusion_i over the sample is an unbiased estimate of the sum over all items. With rows, ``(B, k)``.
 
     Raises
     ------
@@ -388,18 +392,19 @@ def sample_without_replacement(
         raise ValueError(f"k: {k} items were asked for, {least} have positive weight")
     shape = tuple(raw.shape) if hasattr(raw, "shape") else np.shape(raw)
     indices, threshold = _core.resampling.gumbel_topk(rows, k, words, resolve(workers))
-    with np.errstate(invalid="ignore", over="ignore"):
-        gap = rows - threshold[:, None]
-    rate = _core.random.exp(np.where(np.isneginf(rows), -np.inf, np.minimum(gap, 709.0)))
-    inclusion = np.where(
-        np.isneginf(threshold)[:, None], (~np.isneginf(rows)).astype(float), -_core.random.expm1(-rate)
-    )
+    inclusion = _inclusion(np.take_along_axis(rows, indices, axis=1), threshold[:, None])
     back = like(raw)
     if len(shape) == 1:
         return Sampled(back(indices[0]), float(threshold[0]), back(inclusion[0]))
-    return Sampled(
-        back(indices.reshape(*shape[:-1], k)), back(threshold.reshape(shape[:-1])), back(inclusion.reshape(shape))
-    )
+    chosen = (*shape[:-1], k)
+    return Sampled(back(indices.reshape(chosen)), back(threshold.reshape(shape[:-1])), back(inclusion.reshape(chosen)))
+
+
+def _inclusion(log_weights: NDArray[np.float64], threshold: Any) -> NDArray[np.float64]:
+    """P(key > threshold) = 1 - exp(-exp(log w - threshold)); 1 where nothing was left out."""
+    gap = np.minimum(log_weights - threshold, 709.0)  # exp stays finite
+    inclusion: NDArray[np.float64] = -_core.random.expm1(-_core.random.exp(np.ascontiguousarray(gap)))
+    return inclusion
 
 
 class WeightedReservoir:
@@ -496,10 +501,7 @@ class WeightedReservoir:
     @property
     def inclusion(self) -> NDArray[np.float64]:
         """Inclusion probabilities of the sample given the threshold."""
-        if self.threshold == -math.inf:
-            return np.ones(len(self.items))
-        gap = np.minimum(self._log_weights[: self.k] - self.threshold, 709.0)
-        return -_core.random.expm1(-_core.random.exp(gap))  # type: ignore[no-any-return]
+        return _inclusion(self._log_weights[: self.k], self.threshold)
 
 
 def sample_pps(inclusion: ArrayLike, *, rng: Any = None, shuffle: bool = False, workers: int | None = None) -> Any:
@@ -745,7 +747,7 @@ def weighted_quantile(
     level = np.asarray(q, dtype=np.float64)
     if not ((level >= 0) & (level <= 1)).all():
         raise ValueError("q: expected probabilities in [0, 1]")
-    w = np.ones(len(v)) if weights is None else _plain(_normalized(weights))
+    w = np.ones(len(v)) if weights is None else _moderate(_plain(_normalized(weights)))
     if w.shape != v.shape:
         raise ValueError(f"weights: expected shape {v.shape}, received {w.shape}")
     order = np.argsort(v, kind="stable")

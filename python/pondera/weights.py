@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -117,7 +118,7 @@ class Weights(Result):
     Notes
     -----
     ``np.asarray(weights)`` is refused: say `normalized` (sum 1), `relative` (mean 1) or `log_weights`. Summaries of
-    rows without any positive weight are 0 (`log_mean`: -inf), without an exception. O(N) each; nothing is cached.
+    rows without any positive weight are 0 (`log_mean`: -inf), without an exception. O(N) each.
 
     Examples
     --------
@@ -138,7 +139,7 @@ class Weights(Result):
         rows = log_weights_of(log_weights, nan=nan)
         if not shape or shape[-1] == 0:
             raise ValueError(f"log_weights: expected at least one draw, received shape {shape}")
-        if shape[-1] >= 3 and rows.min() >= 0.0 and rows.max() <= 1.0:
+        if shape[-1] >= 3 and (rows[:, 0] <= 1.0).all() and rows.min() >= 0.0 and rows.max() <= 1.0:
             sums = rows.sum(axis=1)
             if np.all(np.abs(sums - 1.0) < 1e-6):
                 warnings.warn(
@@ -176,16 +177,18 @@ class Weights(Result):
     def _rows(self) -> Floats:
         return np.ascontiguousarray(self.log_weights.reshape(-1, len(self)))
 
+    @cached_property
     def _summaries(self) -> tuple[Floats, Floats, Floats]:
+        """Per row: the largest logarithm, the sum of the weights relative to it and the sum of their squares."""
         top, s1, s2 = _core.weights.summaries(self._rows, resolve(None))
         return top, s1, s2
 
     @property
     def normalized(self) -> Floats:
         """Weights that sum to 1 along the last axis; zeros where no weight is positive."""
-        top, s1, _ = self._summaries()
-        out = _core.weights.exp_shifted(self._rows, np.where(np.isfinite(top), top, 0.0), resolve(None))
-        out /= np.where(s1 > 0, s1, 1.0)[:, None]
+        top, s1, _ = self._summaries
+        shift, divisor = np.where(np.isfinite(top), top, 0.0), np.where(s1 > 0, s1, 1.0)
+        out = _core.weights.exp_divided(self._rows, shift, divisor, resolve(None))
         return np.asarray(out.reshape(self.log_weights.shape))
 
     @property
@@ -196,7 +199,7 @@ class Weights(Result):
     @property
     def log_mean(self) -> Any:
         """Logarithm of the mean weight: the estimate of a log normalising constant."""
-        top, s1, _ = self._summaries()
+        top, s1, _ = self._summaries
         with np.errstate(invalid="ignore"):
             value = np.where(s1 > 0, top + _core.random.log(np.where(s1 > 0, s1, 1.0)) - math.log(len(self)), -np.inf)
         return _row_shaped(value, self.log_weights.shape)
@@ -206,7 +209,7 @@ class Weights(Result):
     @property
     def ess(self) -> Any:
         """Kish's effective sample size, (sum w)^2 / sum w^2, in [1, N]; 0 without a positive weight."""
-        _, s1, s2 = self._summaries()
+        _, s1, s2 = self._summaries
         value = np.where(s1 > 0, np.clip(s1 * s1 / np.where(s1 > 0, s2, 1.0), 1.0, len(self)), 0.0)
         return _row_shaped(value, self.log_weights.shape)
 

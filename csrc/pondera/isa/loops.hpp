@@ -26,6 +26,11 @@ struct Loops {
   void (*normal_quantile_f64)(const double*, Index, double*) noexcept;
   void (*uniform)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
   void (*gumbel)(StreamAddress, std::uint64_t first, Index, double*) noexcept;
+  // weights.inl
+  void (*uniform_at)(StreamAddress, const Index* elements, Index, double*) noexcept;
+  void (*rank_systematic)(const double*, Index, double u, double step, double inverse, Index*) noexcept;
+  void (*floor_scaled)(const double*, Index, double inverse, Index most, Index*) noexcept;
+  void (*uniform_pairs)(StreamAddress, std::uint64_t start, Index, double* first, double* second) noexcept;
   // neighbors.inl
   void (*distances_f64)(int form, double power, const double* q, const double* p, Index stride, Index count, Index d,
                         double* out) noexcept;
@@ -53,6 +58,7 @@ namespace PONDERA_ISA {
 // clang-format off: each needs the one before
 #include "pondera/isa/math.inl"
 #include "pondera/isa/philox.inl"
+#include "pondera/isa/weights.inl"
 #include "pondera/isa/loops.inl"
 #include "pondera/isa/neighbors.inl"
 #include "pondera/isa/table.inl"

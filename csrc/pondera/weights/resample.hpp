@@ -11,35 +11,37 @@ PONDERA_NAMESPACE_BEGIN
 
 enum class Scheme : int { multinomial = 1, stratified = 2, systematic = 3, residual = 4, ssp = 5, killing = 6 };
 
-// Independent draws by the guide table. O(N + n); 2 N.
-inline void multinomial_draws(const PrefixSum& sum, Index n, const Stream& stream, Index* out,
+// Independent draws by the guide table. O(N + n); 1.5 N (a guide of 32 bits where it can).
+template <class Integer>
+void guided_draws(const Cumulative& sum, Index n, const Stream& stream, Index* out, const Parallel& parallel) {
+  const GuideTable<Integer> guide(sum, parallel);
+  constexpr Index kBatch = 256;  // reads that the cache is asked for ahead
+  for_ranges(n, kBlock, parallel, [&](Index begin, Index end) {
+    double u[kBatch];
+    for (Index first = begin; first < end; first += kBatch) {
+      const Index size = end - first < kBatch ? end - first : kBatch;
+      loops().uniform(stream.address(), static_cast<std::uint64_t>(first), size, u);
+      for (Index k = 0; k < size; ++k) out[first + k] = guide.start(u[k]);
+      for (Index k = 0; k < size; ++k) out[first + k] = guide.find(u[k], out[first + k]);
+    }
+  });
+}
+
+inline void multinomial_draws(const Cumulative& sum, Index n, const Stream& stream, Index* out,
                               const Parallel& parallel) {
-  if (n < 32) {
-    for (Index k = 0; k < n; ++k) out[k] = sum.find(stream.uniform(static_cast<std::uint64_t>(k)) * sum.total);
-    return;
-  }
-  const GuideTable guide(sum, parallel);
-  for_ranges(n, kBlock, parallel, [&](Index begin, Index end) {
-    double u[kBlock];
-    loops().uniform(stream.address(), static_cast<std::uint64_t>(begin), end - begin, u);
-    for (Index k = begin; k < end; ++k) out[k] = guide.find(sum, u[k - begin] * sum.total);
-  });
+  if (sum.size() < INT32_MAX)
+    guided_draws<std::int32_t>(sum, n, stream, out, parallel);
+  else
+    guided_draws<Index>(sum, n, stream, out, parallel);
 }
 
-inline void systematic_draws(const PrefixSum& sum, Index n, double u, Index* out, const Parallel& parallel) {
-  const double step = sum.total / static_cast<double>(n);
-  merge_positions(sum, n, [=](Index k) { return (static_cast<double>(k) + u) * step; }, out, parallel);
+inline void systematic_draws(const Cumulative& sum, Index n, double u, Index* out, const Parallel& parallel) {
+  invert_positions(sum, n, SystematicRank(sum.total(), n, u), out, parallel);
 }
 
-inline void stratified_draws(const PrefixSum& sum, Index n, const Stream& stream, Index* out,
+inline void stratified_draws(const Cumulative& sum, Index n, const Stream& stream, Index* out,
                              const Parallel& parallel) {
-  const double step = sum.total / static_cast<double>(n);
-  Buffer<double> x(n);
-  for_ranges(n, kBlock, parallel, [&](Index begin, Index end) {
-    loops().uniform(stream.address(), static_cast<std::uint64_t>(begin), end - begin, x.data() + begin);
-    for (Index k = begin; k < end; ++k) x[k] = (static_cast<double>(k) + x[k]) * step;
-  });
-  merge_positions(sum, n, [&x](Index k) { return x[k]; }, out, parallel);
+  invert_positions(sum, n, StratifiedRank(sum.total(), n, stream), out, parallel);
 }
 
 // x_i = n v_i / S split into whole copies and a fraction in [0, 1); rounding never makes more than n copies.
@@ -150,7 +152,7 @@ inline void expand_copies(const Index* counts, Index items, Index* out) {
 }
 
 // How the residual scheme draws what the whole copies leave.
-inline void draw_rest(const PrefixSum& sum, Index n, Scheme scheme, const Stream& stream, Index* out,
+inline void draw_rest(const Cumulative& sum, Index n, Scheme scheme, const Stream& stream, Index* out,
                       const Parallel& parallel) {
   if (scheme == Scheme::stratified)
     stratified_draws(sum, n, stream, out, parallel);
@@ -166,7 +168,7 @@ inline void resample_row(const double* values, Index items, bool logs, Index n, 
   const Stream stream(key, static_cast<Purpose>(scheme), row);
   if (n == 0) return;
   if (scheme == Scheme::systematic || scheme == Scheme::stratified || scheme == Scheme::multinomial) {
-    const PrefixSum sum = prefix_sum(values, items, logs, parallel);
+    const Cumulative sum(values, items, logs, parallel);
     if (scheme == Scheme::systematic)
       systematic_draws(sum, n, forced >= 0.0 ? forced : stream.uniform(0), out, parallel);
     else if (scheme == Scheme::stratified)
@@ -184,13 +186,12 @@ inline void resample_row(const double* values, Index items, bool logs, Index n, 
   else
     for (Index i = 0; i < items; ++i) v[i] = values[i];
   if (scheme == Scheme::killing) {
-    const PrefixSum sum = prefix_sum(v.data(), items, false, parallel);
-    const GuideTable guide(sum, parallel);
+    const GuideTable<Index> guide(Cumulative(v.data(), items, false, parallel), parallel);
     const double top = logs ? 1.0 : m;
     for_ranges(items, kBlock, parallel, [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) {
         const bool keep = stream.uniform(static_cast<std::uint64_t>(i)) < v[i] / top;
-        out[i] = keep ? i : guide.find(sum, stream.uniform(static_cast<std::uint64_t>(items + i)) * sum.total);
+        out[i] = keep ? i : guide.find(stream.uniform(static_cast<std::uint64_t>(items + i)));
       }
     });
     return;
@@ -215,9 +216,9 @@ inline void resample_row(const double* values, Index items, bool logs, Index n, 
   }
   expand_copies(copies.whole.data(), items, out);
   if (copies.missing > 0) {
-    PrefixSum rest = prefix_sum(copies.fraction.data(), items, false, parallel);
+    const Cumulative rest(copies.fraction.data(), items, false, parallel);
     Index* tail = out + (n - copies.missing);
-    if (rest.last_positive >= 0) {
+    if (rest.last_positive() >= 0) {
       draw_rest(rest, copies.missing, remainder, stream, tail, parallel);
     } else {  // every fraction vanished by rounding: the heaviest item
       Index heaviest = 0;
