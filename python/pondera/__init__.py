@@ -164,7 +164,18 @@ __all__ = [
 
 
 def get_include() -> str:
-    """Directory of the C++ headers, for plugins with kernels of their own."""
+    """Directory of the C++ headers, for plugins with kernels of their own.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> po.get_include().endswith("include")
+    True
+    """
     from pathlib import Path
 
     return str(Path(__file__).parent / "include")

@@ -38,8 +38,11 @@ def _to_numpy(x: Any, name: str) -> NDArray[Any]:
     if _library(x) == "scipy" and hasattr(x, "tocsr"):
         raise TypeError(f"{name}: sparse matrices are not accepted; pass {name}.toarray()")
     if hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__") and not hasattr(x, "to_numpy"):
-        device = x.__dlpack_device__()
-        if int(device[0]) not in (1, 3, 11):  # CPU, and CUDA's and ROCm's pinned host memory
+        try:
+            device = int(x.__dlpack_device__()[0])
+        except (ValueError, BufferError, RuntimeError):
+            device = -1  # one that DLPack does not know, such as torch's "meta"
+        if device not in (1, 3, 11):  # CPU, and CUDA's and ROCm's pinned host memory
             raise TypeError(f"{name}: the array is on another device; move it to the CPU first")
         try:
             return np.from_dlpack(x)

@@ -11,10 +11,12 @@ import difflib
 import importlib
 import keyword
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["FLAGS", "KINDS", "UNITS", "Method", "Plugin", "failures", "method", "methods", "plugins", "refresh"]
 
@@ -67,6 +69,15 @@ class Method:
     status : {"stable", "experimental"}
     since : str
         First version that had it.
+    plugin : str
+        Set by the `Plugin` that lists the method.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> method = po.method("core.psis")
+    >>> method.kind, method.full_name
+    ('weight', 'core.psis')
     """
 
     name: str
@@ -95,6 +106,9 @@ class Method:
         _one_of("kind", self.kind, KINDS)
         _one_of("unit", self.unit, UNITS)
         _one_of("status", self.status, ("stable", "experimental"))
+        if isinstance(self.requires, str):
+            raise TypeError(f"requires: expected a tuple of module names, received the string {self.requires!r}")
+        object.__setattr__(self, "requires", tuple(self.requires))
         for flag, reason in self.flags.items():
             _one_of("flags", flag, FLAGS)
             if not str(reason).strip():
@@ -132,7 +146,10 @@ def _resolve(target: str, owner: Method) -> Any:
             raise ImportError(f"{owner.full_name} needs {requirement}: pip install {requirement} ({error})") from error
     value: Any = importlib.import_module(module_name)
     for part in attribute.split("."):
-        value = getattr(value, part)
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            raise ImportError(f"{owner.full_name}: {module_name} has no {attribute}") from None
     return value
 
 
@@ -146,12 +163,25 @@ class Plugin:
         The entry point's name: an identifier.
     summary : str
         One line.
-    methods : iterable of Method
+    methods : sequence of Method
+
+    Notes
+    -----
+    The contract only grows: fields to come are keyword-only and have defaults, here and in `Method`.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> tide = po.Method(
+    ...     name="tide_weight", target="pondera_tides.tide:weight", kind="weight", unit="samples", summary="By tide"
+    ... )
+    >>> po.Plugin("tides", "Importance of tides", [tide]).methods[0].full_name
+    'tides.tide_weight'
     """
 
     name: str
     summary: str
-    methods: tuple[Method, ...] = ()
+    methods: Sequence[Method] = ()
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -192,6 +222,8 @@ def _discover() -> dict[str, Plugin]:
     global _plugins
     with _lock:
         if _plugins is None:
+            from importlib.metadata import entry_points  # a third of what importing pondera would cost
+
             from ._catalogue import plugin as core
 
             found = {core.name: core}
@@ -205,7 +237,7 @@ def _discover() -> dict[str, Plugin]:
                     continue
                 try:
                     found[entry.name] = _load_entry(entry)
-                except Exception as error:  # a broken plugin takes nothing else down
+                except (Exception, SystemExit) as error:  # a broken plugin takes nothing else down
                     _failures[entry.name] = f"{type(error).__name__}: {error}"
             _plugins = found
         return _plugins
@@ -214,7 +246,7 @@ def _discover() -> dict[str, Plugin]:
 def _same(entry: EntryPoint, loaded: Plugin) -> bool:
     try:
         return entry.load() is loaded
-    except Exception:
+    except (Exception, SystemExit):
         return False
 
 
@@ -239,12 +271,32 @@ def failures() -> dict[str, str]:
 def methods(*, kind: str | None = None, plugin: str | None = None, system: str | None = None) -> tuple[Method, ...]:
     """All methods, optionally those of one kind, plugin or system. No target is imported.
 
+    Parameters
+    ----------
+    kind : str, optional
+        One of `KINDS`.
+    plugin : str, optional
+        A plugin's name; ``"core"`` for pondera's own.
+    system : str, optional
+        The slug of a paper.
+
+    Returns
+    -------
+    tuple of Method
+        The core's first.
+
     Raises
     ------
     ValueError
         For an unknown kind.
     LookupError
         For an unknown plugin.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> "psis" in [m.name for m in po.methods(kind="weight", plugin="core")]
+    True
     """
     if kind is not None:
         _one_of("kind", kind, KINDS)
@@ -263,10 +315,26 @@ def methods(*, kind: str | None = None, plugin: str | None = None, system: str |
 def method(name: str) -> Method:
     """The method called `name` or ``plugin.name``.
 
+    Parameters
+    ----------
+    name : str
+        ``plugin.name`` always resolves, ``name`` while one plugin has it.
+
+    Returns
+    -------
+    Method
+        Calling it imports its target and calls that.
+
     Raises
     ------
     LookupError
         If there is none (the nearest names are given), or if several plugins have it (all are listed).
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> po.method("truncate")([0.0, 0.0, 0.0, 9.0]).shape
+    (4,)
     """
     plugin_name, dot, short = name.rpartition(".")
     hits = [m for m in methods() if m.name == short and (not dot or m.plugin == plugin_name)]

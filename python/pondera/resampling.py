@@ -150,11 +150,13 @@ def resample(
         raise ValueError(f"on_empty: expected 'raise' or 'uniform', received {on_empty!r}")
     values, logs, shape = _rows(log_weights, weights, nan)
     items = values.shape[1]
+    if items == 0 and n is None:
+        raise ValueError(f"{'log_weights' if logs else 'weights'}: there are no items to draw from")
     n = items if n is None else _count(n, "n")
     if scheme == "killing" and n != items:
         raise ValueError(f"n: the killing scheme replaces each of the {items} items, received n = {n}")
     if items == 0 and n > 0:
-        raise ValueError("weights: there are no items to draw from")
+        raise ValueError(f"{'log_weights' if logs else 'weights'}: there are no items to draw from")
     if len(values) > 2**32:
         raise ValueError(f"log_weights: at most 2**32 rows, received {len(values)}")
     result_shape = (*shape[:-1], n)
@@ -386,10 +388,11 @@ def sample_without_replacement(
     words = key(rng).words
     rows = log_weights_of(raw)
     k = _count(k, "k")
+    if rows.shape[1] == 0 and k > 0:
+        raise ValueError("log_weights: there are no items to draw from")
     positive = np.count_nonzero(~np.isneginf(rows), axis=1)
-    if (rows.shape[1] == 0 and k > 0) or (len(positive) and k > positive.min()):
-        least = int(positive.min()) if len(positive) else 0
-        raise ValueError(f"k: {k} items were asked for, {least} have positive weight")
+    if len(positive) and k > positive.min():
+        raise ValueError(f"k: {k} items were asked for, {int(positive.min())} have positive weight")
     shape = tuple(raw.shape) if hasattr(raw, "shape") else np.shape(raw)
     indices, threshold = _core.resampling.gumbel_topk(rows, k, words, resolve(workers))
     inclusion = _inclusion(np.take_along_axis(rows, indices, axis=1), threshold[:, None])
@@ -591,6 +594,8 @@ def inclusion_probabilities(weights: ArrayLike, n: int) -> Any:
     if w.ndim != 1:
         raise ValueError(f"weights: expected one row, received shape {w.shape}")
     n = _count(n, "n")
+    if len(w) == 0 and n > 0:
+        raise ValueError("weights: there are no items to draw from")
     positive = int(np.count_nonzero(w))
     if n > positive:
         raise ValueError(f"n: {n} items were asked for, {positive} have positive weight")
@@ -726,7 +731,8 @@ def weighted_quantile(
     Raises
     ------
     ValueError
-        For NaN values, negative weights, no positive weight, or q outside [0, 1].
+        For NaN values, no values, infinite ones to interpolate, negative weights, no positive weight, or q outside
+        [0, 1].
 
     Notes
     -----
@@ -742,8 +748,12 @@ def weighted_quantile(
     if method not in ("inverted_cdf", "linear"):
         raise ValueError(f"method: expected 'inverted_cdf' or 'linear', received {method!r}")
     v = as_float(values, "values", ndim=1).astype(np.float64)
+    if len(v) == 0:
+        raise ValueError("values: expected at least one value")
     if np.isnan(v).any():
         raise ValueError(f"values: NaN at {int(np.argmax(np.isnan(v)))}")
+    if method == "linear" and np.isinf(v).any():
+        raise ValueError("values: infinite values cannot be interpolated; method='inverted_cdf' takes them")
     level = np.asarray(q, dtype=np.float64)
     if not ((level >= 0) & (level <= 1)).all():
         raise ValueError("q: expected probabilities in [0, 1]")
@@ -753,7 +763,7 @@ def weighted_quantile(
     order = np.argsort(v, kind="stable")
     order = order[w[order] > 0]
     if len(order) == 0:
-        raise ValueError("weights: every weight is zero" if len(v) else "values: expected at least one value")
+        raise ValueError("weights: every weight is zero")
     v, w = v[order], np.ascontiguousarray(w[order])
     cumulative = _core.resampling.prefix_sum(w, resolve(None))
     total = cumulative[-1]
@@ -897,6 +907,8 @@ def batch_means(x: ArrayLike, *, n_batches: int = 20) -> Estimate:
     0.0
     """
     series = as_float(x, "x", ndim=1, finite=True).astype(np.float64)
+    if len(series) < 2:
+        raise ValueError(f"x: expected at least two values, received {len(series)}")
     if not 2 <= n_batches <= len(series):
         raise ValueError(f"n_batches: expected 2 to {len(series)}, received {n_batches}")
     length = len(series) // n_batches

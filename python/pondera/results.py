@@ -12,8 +12,11 @@ import html
 import json
 import math
 import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import secrets
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -38,6 +41,7 @@ __all__ = [
     "Table",
     "WeakPrivacyWarning",
     "WeightWarning",
+    "deprecated",
     "load",
 ]
 
@@ -62,6 +66,25 @@ class WeakPrivacyWarning(ReliabilityWarning):
 
 class PonderaDeprecationWarning(FutureWarning):
     """The name or default changes in a coming release; the message names the replacement."""
+
+
+def deprecated(old: str, new: str, *, since: str, stacklevel: int = 3) -> None:
+    """Warn that `old` gives way to `new`: called by an old name, or where an old default is used, for two releases.
+
+    Parameters
+    ----------
+    old, new : str
+        Names as users write them.
+    since : str
+        Version that deprecated it.
+    stacklevel : int
+        3 names the line that called the caller of this function.
+
+    Warns
+    -----
+    PonderaDeprecationWarning
+    """
+    warnings.warn(f"{old} is deprecated since {since}; use {new}", PonderaDeprecationWarning, stacklevel=stacklevel)
 
 
 class Interval(NamedTuple):
@@ -109,43 +132,63 @@ def t_interval(value: Any, stderr: Any, df: Any, level: float) -> Interval:
 _REGISTRY: dict[str, type[Result]] = {}
 
 
+def _type_name(cls: type[Result]) -> str:
+    """What files call a class: the core's by its name, a plugin's with its package, so that neither hides another."""
+    package = cls.__module__.partition(".")[0]
+    return cls.__name__ if package == "pondera" else f"{package}.{cls.__name__}"
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
-    """Base of all results: dictionaries, files, frames, HTML."""
+    """Base of all results: dictionaries, files, frames, HTML. A subclass is a frozen dataclass and needs nothing more.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> result = po.Estimate(value=1.0, stderr=0.5)
+    >>> po.Result.from_dict(result.to_dict())
+    Estimate(1 ± 0.5, n=0)
+    """
 
     schema_version: ClassVar[int] = SCHEMA_VERSION
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _REGISTRY[cls.__name__] = cls
+        _REGISTRY[_type_name(cls)] = cls
 
     def _fields(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values for JSON: arrays become nested lists, NaN and infinities strings."""
-        out: dict[str, Any] = {"type": type(self).__name__, "schema_version": SCHEMA_VERSION}
+        out: dict[str, Any] = {"type": _type_name(type(self)), "schema_version": SCHEMA_VERSION}
         out.update({name: _plain(value) for name, value in self._fields().items()})
         return out
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Result:
-        """The result that `to_dict` described. Unknown types, fields and newer schemas are refused."""
-        name = data.get("type")
-        target = _REGISTRY.get(str(name))
-        if target is None:
-            raise ValueError(f"data: unknown result type {name!r}")
-        if not issubclass(target, cls):
-            raise ValueError(f"data: holds a {name}, expected a {cls.__name__}")
-        version = data.get("schema_version")
-        if not isinstance(version, int) or version > SCHEMA_VERSION:
-            raise ValueError(f"data: schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}")
-        known = {f.name for f in dataclasses.fields(target)}
-        values = {k: _revive(v) for k, v in data.items() if k not in ("type", "schema_version")}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ValueError(f"data: {name} has no field(s) {', '.join(unknown)}")
-        return target(**values)
+        """The result that `to_dict` described.
+
+        Parameters
+        ----------
+        data : mapping
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        ValueError
+            For unknown types or fields, a newer schema, or anything that `to_dict` would not write.
+        """
+        try:
+            result = _from_plain(data)
+        except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+            raise ValueError(f"data: not what to_dict writes ({type(error).__name__}: {error})") from None
+        if not isinstance(result, cls):
+            raise ValueError(f"data: holds a {type(result).__name__}, expected a {cls.__name__}")
+        return result
 
     def to_frame(self) -> Any:
         """A pandas DataFrame of the numbers (needs pandas)."""
@@ -156,20 +199,22 @@ class Result:
         return pd.DataFrame(self._columns())
 
     def _columns(self) -> dict[str, Any]:
-        """Equally long columns, for frames and HTML."""
-        return {
+        """Equally long columns, for frames and HTML: the longest arrays, or else the numbers."""
+        numbers = {
             name: np.atleast_1d(value).ravel()
             for name, value in self._fields().items()
             if isinstance(value, (int, float, np.ndarray)) and not isinstance(value, bool)
         }
+        longest = max((len(column) for column in numbers.values()), default=0)
+        return {name: column for name, column in numbers.items() if len(column) == longest}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an .npz file without pickle; `pondera.load` reads it. The file appears whole or not at all."""
         arrays: dict[str, NDArray[Any]] = {}
         header = {
-            "type": type(self).__name__,
+            "type": _type_name(type(self)),
             "schema_version": SCHEMA_VERSION,
-            "fields": {k: _pack(v, k, arrays) for k, v in self._fields().items()},
+            "fields": {k: _pack(v, arrays) for k, v in self._fields().items()},
         }
         arrays["__pondera__"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
         write_atomically(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
@@ -179,12 +224,11 @@ class Result:
         title = html.escape(type(self).__name__)
         if not columns:
             return f"<pre>{html.escape(repr(self))}</pre>"
-        n = max(len(c) for c in columns.values())
+        n = len(next(iter(columns.values())))
         shown = min(n, 30)
-        keep = {k: v for k, v in columns.items() if len(v) == n}
-        head = "".join(f"<th>{html.escape(str(k))}</th>" for k in keep)
+        head = "".join(f"<th>{html.escape(str(k))}</th>" for k in columns)
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_short(v[i]))}</td>" for v in keep.values()) + "</tr>"
+            "<tr>" + "".join(f"<td>{html.escape(_short(v[i]))}</td>" for v in columns.values()) + "</tr>"
             for i in range(shown)
         )
         more = f"<p>{n - shown} more rows</p>" if n > shown else ""
@@ -196,17 +240,6 @@ class Result:
             if f.repr:
                 parts.append(f"{f.name}={_short(getattr(self, f.name))}")
         return f"{type(self).__name__}({', '.join(parts)})"
-
-    def _needs_matplotlib(self, ax: Any, backend: str) -> Any:
-        if backend != "matplotlib":
-            raise ValueError(f"backend: expected 'matplotlib', received {backend!r}")
-        if ax is not None:
-            return ax
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise ImportError("plot needs matplotlib: pip install 'pondera[plot]'") from None
-        return Figure(layout="constrained").add_subplot()
 
 
 def _short(value: Any) -> str:
@@ -236,6 +269,7 @@ def _plain(value: Any) -> Any:
         number = float(value)
         return number if math.isfinite(number) else {"float": str(number)}
     if isinstance(value, np.ndarray):
+        _check_dtype(value)
         flat = value.tolist()
         return {"array": _plain_list(flat), "dtype": str(value.dtype), "shape": list(value.shape)}
     if isinstance(value, Result):
@@ -253,6 +287,11 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"cannot describe a {type(value).__name__} as plain data")
 
 
+def _check_dtype(array: NDArray[Any]) -> None:
+    if array.dtype.kind not in "biufU" or (array.dtype.kind == "f" and array.itemsize > 8):
+        raise TypeError(f"arrays of dtype {array.dtype} can be neither saved nor described")
+
+
 def _plain_list(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain_list(v) for v in value]
@@ -261,13 +300,32 @@ def _plain_list(value: Any) -> Any:
     return value
 
 
+def _from_plain(data: Mapping[str, Any]) -> Result:
+    version = data.get("schema_version")
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise ValueError(f"data: schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}")
+    fields = {k: _revive(v) for k, v in data.items() if k not in ("type", "schema_version")}
+    return _make(data.get("type"), fields, "data")
+
+
+def _make(name: Any, fields: Mapping[str, Any], argument: str) -> Result:
+    """A result of the class called `name`; ValueError for unknown classes and fields."""
+    target = _REGISTRY.get(str(name))
+    if target is None:
+        raise ValueError(f"{argument}: unknown result type {name!r}; is the plugin that wrote it imported?")
+    unknown = sorted(set(fields) - {f.name for f in dataclasses.fields(target)})
+    if unknown:
+        raise ValueError(f"{argument}: {name} has no field(s) {', '.join(unknown)}")
+    return target(**fields)
+
+
 def _revive(value: Any) -> Any:
     if isinstance(value, list):
         return [_revive(v) for v in value]
     if not isinstance(value, Mapping):
         return value
     if "type" in value and "schema_version" in value:
-        return Result.from_dict(value)
+        return _from_plain(value)
     if set(value) == {"float"}:
         return float(value["float"])
     if set(value) == {"array", "dtype", "shape"}:
@@ -287,27 +345,26 @@ def _revive(value: Any) -> Any:
     raise ValueError(f"data: unknown entry with keys {sorted(value)}")
 
 
-def _pack(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
-    """Like `_plain`, but arrays go into the npz under their path."""
+def _pack(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+    """Like `_plain`, but arrays go into the npz by number."""
     if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "biufU":
-            raise TypeError(f"{name}: arrays of dtype {value.dtype} cannot be saved")
+        _check_dtype(value)
+        name = f"array_{len(arrays)}"  # numbered: names made of the users' keys could collide
         arrays[name] = value
         return {"npz": name}
     if isinstance(value, Result):
-        fields = {k: _pack(v, f"{name}.{k}", arrays) for k, v in value._fields().items()}
-        return {"result": type(value).__name__, "fields": fields}
+        fields = {k: _pack(v, arrays) for k, v in value._fields().items()}
+        return {"result": _type_name(type(value)), "fields": fields}
     if isinstance(value, Interval):
-        return {"interval": [_pack(v, f"{name}.{i}", arrays) for i, v in enumerate(value)]}
+        return {"interval": [_pack(v, arrays) for v in value]}
     if isinstance(value, Mapping) and all(isinstance(k, str) for k in value):
-        return {"map": {k: _pack(v, f"{name}.{k}", arrays) for k, v in value.items()}}
+        return {"map": {k: _pack(v, arrays) for k, v in value.items()}}
     if isinstance(value, Mapping):
-        pairs = enumerate(value.items())
-        return {"items": [[_plain(k), _pack(v, f"{name}.{i}", arrays)] for i, (k, v) in pairs]}
+        return {"items": [[_plain(k), _pack(v, arrays)] for k, v in value.items()]}
     if isinstance(value, tuple):
-        return {"tuple": [_pack(v, f"{name}.{i}", arrays) for i, v in enumerate(value)]}
+        return {"tuple": [_pack(v, arrays) for v in value]}
     if isinstance(value, list):
-        return [_pack(v, f"{name}.{i}", arrays) for i, v in enumerate(value)]
+        return [_pack(v, arrays) for v in value]
     return _plain(value)
 
 
@@ -318,7 +375,7 @@ def _unpack(value: Any, archive: Mapping[str, NDArray[Any]]) -> Any:
         if set(value) == {"npz"}:
             return archive[value["npz"]]
         if set(value) == {"result", "fields"}:
-            return _build(value["result"], value["fields"], archive)
+            return _make(value["result"], {k: _unpack(v, archive) for k, v in value["fields"].items()}, "path")
         if set(value) == {"interval"}:
             return Interval(*(_unpack(v, archive) for v in value["interval"]))
         if set(value) == {"map"}:
@@ -328,17 +385,6 @@ def _unpack(value: Any, archive: Mapping[str, NDArray[Any]]) -> Any:
         if set(value) == {"tuple"}:
             return tuple(_unpack(v, archive) for v in value["tuple"])
     return _revive(value)
-
-
-def _build(name: str, fields: Mapping[str, Any], archive: Mapping[str, NDArray[Any]]) -> Result:
-    target = _REGISTRY.get(name)
-    if target is None:
-        raise ValueError(f"path: unknown result type {name!r}; is the plugin that wrote it installed?")
-    known = {f.name for f in dataclasses.fields(target)}
-    unknown = sorted(set(fields) - known)
-    if unknown:
-        raise ValueError(f"path: {name} has no field(s) {', '.join(unknown)}")
-    return target(**{k: _unpack(v, archive) for k, v in fields.items()})
 
 
 def load(path: str | os.PathLike[str]) -> Result:
@@ -358,38 +404,47 @@ def load(path: str | os.PathLike[str]) -> Result:
     ------
     ValueError
         If the file is not a result, or of a newer schema.
+
+    Examples
+    --------
+    >>> import os, tempfile, pondera as po
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "estimate.npz")
+    ...     po.Estimate(value=1.0, stderr=0.5, n=9).save(path)
+    ...     po.load(path)
+    Estimate(1 ± 0.5, n=9)
     """
-    import zipfile
-
+    where = os.fspath(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if "__pondera__" not in archive:
-                raise ValueError(f"path: {os.fspath(path)} is not a pondera result")
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(archive["__pondera__"].tobytes().decode())
-            version = header.get("schema_version")
+            version = header["schema_version"]
             if not isinstance(version, int) or version > SCHEMA_VERSION:
-                raise ValueError(f"path: schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}")
+                raise ValueError(f"schema version {version!r}; this pondera reads up to {SCHEMA_VERSION}")
             arrays = {name: archive[name] for name in archive.files if name != "__pondera__"}
-    except (zipfile.BadZipFile, EOFError, UnicodeDecodeError, AttributeError) as error:
-        raise ValueError(f"path: {os.fspath(path)} is not a pondera result ({error})") from None
-    return _build(header["type"], header["fields"], arrays)
+        return _make(header["type"], {k: _unpack(v, arrays) for k, v in header["fields"].items()}, "path")
+    except _MALFORMED as error:
+        raise ValueError(f"path: {where} is no result that can be read ({error})") from None
 
 
-def write_atomically(path: str | os.PathLike[str], write: Any) -> None:
+_MALFORMED = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, EOFError, OverflowError, MemoryError,
+    NotImplementedError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[Any], None]) -> None:
     """Call ``write(binary file)`` on a temporary neighbour of `path`, flush it to disk, rename it."""
     target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name[:50]}.", suffix=".tmp")
+    temporary = target.parent / f".{target.name[:50]}.{secrets.token_hex(8)}.tmp"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, target)
+        os.replace(temporary, target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -445,6 +500,8 @@ class Estimate(Result):
         return float(self.value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("copy: an Estimate gives its values as a copy; use .value")
         return np.array(self.value, dtype=dtype)
 
     def __repr__(self) -> str:
@@ -482,6 +539,13 @@ class Attribution(Result):
     df : float
         Degrees of freedom of `stderr`.
     diagnostics : dict
+
+    Examples
+    --------
+    >>> import numpy as np, pondera as po
+    >>> a = po.Attribution(values=np.array([1.0, -2.0]), stderr=np.array([0.1, 0.2]), names=("age", "bmi"))
+    >>> a.ranking().top(1)
+    ('bmi',)
     """
 
     values: NDArray[Any]
@@ -498,7 +562,15 @@ class Attribution(Result):
         return t_interval(self.values, self.stderr, self.df, level)
 
     def ranking(self) -> Ranking:
-        """Players by mean absolute value over rows, largest first; the standard error is that over rows."""
+        """Players by mean absolute value over rows, largest first; the standard error is that over rows.
+
+        Raises
+        ------
+        ValueError
+            For several outputs, or players on more than one axis.
+        """
+        if self.output_names and np.ndim(self.values) > 1:
+            raise ValueError(f"ranking: choose one of the outputs {', '.join(self.output_names)} first")
         values = np.abs(np.asarray(self.values, dtype=np.float64))
         if values.ndim == 1:
             scores, stderr = values, np.broadcast_to(self.stderr, values.shape).astype(float)
@@ -523,15 +595,47 @@ class Attribution(Result):
         return {"value": values.ravel()}
 
     def plot(self, kind: str | None = None, *, ax: Any = None, backend: str = "matplotlib") -> Any:
-        """Bars with error bars for one input, a map for two axes without names. Returns the Axes; shows nothing."""
-        from .plot import plot_attribution
+        """Bars with 95% intervals for one input, a map for two axes without names.
 
-        return plot_attribution(self, kind, ax=self._needs_matplotlib(ax, backend))
+        Parameters
+        ----------
+        kind : {"bar", "map"}, optional
+        ax : matplotlib Axes, optional
+            Default: those of a new figure.
+        backend : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib Axes or plotly Figure
+            Nothing is shown.
+        """
+        from .plot import draw
+
+        return draw(self, kind, ax=ax, backend=backend)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Ranking(Result):
-    """Scores with an order: best first, ties by index."""
+    """Scores with an order: best first, ties by index.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+        Larger is better; NaN comes last.
+    names : tuple of str
+        Default x0, x1, ...
+    stderr : ndarray
+        Of the scores; NaN unknown.
+    order : ndarray of int64, shape (n,), optional
+        Default by score.
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import numpy as np, pondera as po
+    >>> po.Ranking(scores=np.array([0.5, 2.0, 2.0])).order
+    array([1, 2, 0])
+    """
 
     scores: NDArray[Any]
     names: tuple[str, ...] = ()
@@ -545,6 +649,8 @@ class Ranking(Result):
             object.__setattr__(self, "order", order)
         if not self.names:
             object.__setattr__(self, "names", tuple(f"x{i}" for i in range(len(self.scores))))
+        if len(self.names) != len(self.scores):
+            raise ValueError(f"names: expected {len(self.scores)} names, received {len(self.names)}")
 
     def top(self, k: int) -> tuple[str, ...]:
         """Names of the `k` best."""
@@ -552,6 +658,7 @@ class Ranking(Result):
         return tuple(self.names[int(i)] for i in self.order[:k])
 
     def confidence_interval(self, level: float = 0.95) -> Interval:
+        """Bounds of every score at `level`."""
         return t_interval(self.scores, self.stderr, math.inf, level)
 
     def _columns(self) -> dict[str, Any]:
@@ -560,15 +667,32 @@ class Ranking(Result):
         return {"name": np.array(self.names)[order], "score": self.scores[order], "stderr": stderr[order]}
 
     def plot(self, kind: str | None = None, *, ax: Any = None, backend: str = "matplotlib") -> Any:
-        """Bars with error bars, best on top. Returns the Axes."""
-        from .plot import plot_ranking
+        """Bars with 95% intervals, best on top. Returns the Axes (or plotly's Figure)."""
+        from .plot import draw
 
-        return plot_ranking(self, kind, ax=self._needs_matplotlib(ax, backend))
+        return draw(self, kind, ax=ax, backend=backend)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Selection(Result):
-    """Chosen items out of `n_items`; repeats are allowed."""
+    """Chosen items out of `n_items`; repeats are allowed.
+
+    Parameters
+    ----------
+    indices : ndarray of int64, shape (k,)
+    n_items : int
+    scores : ndarray, optional
+        Of the chosen ``(k,)``, or of all items ``(n_items,)``.
+    weights : ndarray, shape (k,), optional
+        What each chosen item stands for.
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import numpy as np, pondera as po
+    >>> po.Selection(indices=np.array([2, 0, 2]), n_items=4).counts
+    array([1, 0, 2, 0])
+    """
 
     indices: NDArray[np.int64]
     n_items: int
@@ -589,12 +713,32 @@ class Selection(Result):
         return np.bincount(self.indices, minlength=self.n_items).astype(np.int64)
 
     def _columns(self) -> dict[str, Any]:
-        return {"index": self.indices}
+        columns = {"index": self.indices}
+        for name, values in (("score", self.scores), ("weight", self.weights)):
+            if values is not None and np.shape(values) == np.shape(self.indices):
+                columns[name] = values
+        return columns
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Curve(Result):
-    """y against x with standard errors, and the area under it."""
+    """y against x with standard errors, and the area under it.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n,)
+    stderr : ndarray
+        Of y; NaN unknown.
+    area : Estimate, optional
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import numpy as np, pondera as po
+    >>> curve = po.Curve(x=np.array([0.0, 1.0]), y=np.array([1.0, 0.5]), stderr=np.zeros(2))
+    >>> curve.confidence_interval().upper
+    array([1. , 0.5])
+    """
 
     x: NDArray[Any]
     y: NDArray[Any]
@@ -602,22 +746,45 @@ class Curve(Result):
     area: Estimate | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)
 
+    def confidence_interval(self, level: float = 0.95) -> Interval:
+        """Bounds of every y at `level`."""
+        return t_interval(self.y, self.stderr, math.inf, level)
+
     def _columns(self) -> dict[str, Any]:
         return {"x": self.x, "y": self.y, "stderr": np.broadcast_to(self.stderr, np.shape(self.y))}
 
     def plot(self, kind: str | None = None, *, ax: Any = None, backend: str = "matplotlib") -> Any:
-        """The line with a band of one standard error. Returns the Axes."""
-        from .plot import plot_curve
+        """The line with its 95% band. Returns the Axes (or plotly's Figure)."""
+        from .plot import draw
 
-        return plot_curve(self, kind, ax=self._needs_matplotlib(ax, backend))
+        return draw(self, kind, ax=ax, backend=backend)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class SobolIndices(Result):
     """Variance-based sensitivity indices: first order, total, and second order where asked for.
 
-    `first` and `total` have shape ``(d,)`` (or ``(d, outputs)``), `second` ``(d, d)`` with NaN on and below the
-    diagonal. The intervals are the bounds at `level`.
+    Parameters
+    ----------
+    first, total : ndarray, shape (d,) or (d, outputs)
+    second : ndarray, shape (d, d) or (d, d, outputs), optional
+        NaN on and below the diagonal.
+    first_stderr, total_stderr, second_stderr : ndarray, optional
+    first_interval, total_interval, second_interval : Interval, optional
+        Bounds at `level`, where they are not those of the standard error.
+    level : float
+        Level of the stored intervals.
+    variance : float or ndarray
+        Of the output.
+    names : tuple of str
+        Default x0, x1, ...
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> po.testing.ishigami_indices().total.round(3)
+    array([0.558, 0.442, 0.244])
     """
 
     first: NDArray[Any]
@@ -633,6 +800,27 @@ class SobolIndices(Result):
     variance: Any = math.nan
     names: tuple[str, ...] = ()
     diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def confidence_interval(self, level: float = 0.95, *, index: str = "total") -> Interval:
+        """Bounds of the ``"first"``, ``"total"`` or ``"second"`` indices: the stored ones, or normal ones.
+
+        Raises
+        ------
+        ValueError
+            For another level than the stored one, or another `index`.
+        """
+        if index not in ("first", "total", "second"):
+            raise ValueError(f"index: expected 'first', 'total' or 'second', received {index!r}")
+        level = _check_level(level)
+        value, stored = getattr(self, index), getattr(self, f"{index}_interval")
+        if value is None:
+            raise ValueError(f"index: the {index}-order indices were not computed")
+        if stored is not None:
+            if abs(level - self.level) > 1e-12:
+                raise ValueError(f"level: these intervals were made for level {self.level}, not {level}")
+            return Interval(*stored)
+        stderr = getattr(self, f"{index}_stderr")
+        return t_interval(value, np.full(np.shape(value), np.nan) if stderr is None else stderr, math.inf, level)
 
     def _columns(self) -> dict[str, Any]:
         n = len(self.first)
@@ -651,15 +839,39 @@ class SobolIndices(Result):
         return columns
 
     def plot(self, kind: str | None = None, *, ax: Any = None, backend: str = "matplotlib") -> Any:
-        """First-order and total indices side by side, with their intervals. Returns the Axes."""
-        from .plot import plot_sobol
+        """First-order and total indices side by side, with intervals. Returns the Axes (or plotly's Figure)."""
+        from .plot import draw
 
-        return plot_sobol(self, kind, ax=self._needs_matplotlib(ax, backend))
+        return draw(self, kind, ax=ax, backend=backend)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class InteractionValues(Result):
-    """Interaction indices of sets of players: ``{(i, j): value}`` up to `order`."""
+    """Interaction indices of sets of players.
+
+    Parameters
+    ----------
+    values : dict
+        ``{(i, j): value}`` for sets of up to `order` players.
+    base_value : float
+        What the values add up from.
+    stderr : dict
+        Standard errors by set; sets that are absent have none known.
+    order : int
+    index : str
+        Which index: SII, STII, ...
+    n_players : int
+    names : tuple of str
+        Default x0, x1, ...
+    diagnostics : dict
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> po.InteractionValues(values={(0,): 1.0, (0, 1): 0.5}, n_players=2).matrix()
+    array([[1. , 0.5],
+           [0.5, 0. ]])
+    """
 
     values: dict[tuple[int, ...], Any]
     base_value: Any = math.nan
@@ -683,17 +895,56 @@ class InteractionValues(Result):
     def _columns(self) -> dict[str, Any]:
         keys = list(self.values)
         label = [" x ".join(self.names[i] if self.names else f"x{i}" for i in key) or "()" for key in keys]
-        return {"players": np.array(label), "value": np.array([self.values[k] for k in keys])}
+        columns = {"players": np.array(label), "value": np.array([self.values[k] for k in keys])}
+        if self.stderr:
+            columns["stderr"] = np.array([self.stderr.get(k, math.nan) for k in keys])
+        return columns
+
+    def confidence_interval(self, level: float = 0.95) -> Interval:
+        """Bounds of every value at `level`, as dictionaries with the keys of `values`."""
+        keys = list(self.values)
+        bounds = t_interval(
+            np.array([self.values[k] for k in keys]), [self.stderr.get(k, math.nan) for k in keys], math.inf, level
+        )
+        return Interval(dict(zip(keys, bounds.lower)), dict(zip(keys, bounds.upper)))
+
+    def plot(self, kind: str | None = None, *, ax: Any = None, backend: str = "matplotlib") -> Any:
+        """The matrix of pairs as a map. Returns the Axes (or plotly's Figure)."""
+        from .plot import draw
+
+        return draw(self, kind, ax=ax, backend=backend)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Table(Result):
-    """Rows of named columns, equally long; strings and numbers."""
+    """Rows of named columns, equally long; strings and numbers. Iterates over rows.
+
+    Parameters
+    ----------
+    columns : dict of str to array_like
+    diagnostics : dict
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in length.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> len(po.Table(columns={"row": [0, 1], "weight": [0.5, 1.5]}))
+    2
+    """
 
     columns: dict[str, NDArray[Any]]
     diagnostics: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        columns = {name: np.asarray(column) for name, column in self.columns.items()}
+        for name, column in columns.items():
+            if column.dtype == object and all(isinstance(item, str) for item in column.ravel()):
+                columns[name] = column.astype(str)
+        object.__setattr__(self, "columns", columns)
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"columns: expected equal lengths, received {lengths}")

@@ -125,7 +125,7 @@ class Weights(Result):
     >>> import pondera as po
     >>> w = po.Weights([0.0, 0.0, -1.0])
     >>> round(w.ess, 3)
-    2.637
+    2.626
     >>> w.normalized.sum()
     np.float64(1.0)
     """
@@ -459,7 +459,7 @@ def pareto_khat(x: ArrayLike, tail: Literal["both", "left", "right"] = "both") -
     Raises
     ------
     ValueError
-        For NaN or infinite draws, or an unknown `tail`.
+        For NaN or infinite draws, none at all, or an unknown `tail`.
 
     Notes
     -----
@@ -473,7 +473,10 @@ def pareto_khat(x: ArrayLike, tail: Literal["both", "left", "right"] = "both") -
     """
     if tail not in ("both", "left", "right"):
         raise ValueError(f"tail: expected 'both', 'left' or 'right', received {tail!r}")
-    draws = np.sort(as_float(x, "x", finite=True).astype(np.float64).ravel())
+    array = as_float(x, "x", finite=True)
+    if array.ndim == 0 or array.size == 0:
+        raise ValueError(f"x: expected at least one draw, received shape {array.shape}")
+    draws = np.sort(array.astype(np.float64).ravel())
     n = len(draws)
     m = int(3 * math.sqrt(n)) if n > 225 else n // 5
     if m < 5:
@@ -639,7 +642,8 @@ def temper(log_weights: ArrayLike, ess_min: float) -> Tempered:
 
     Notes
     -----
-    60 bisections; the effective sample size never increases with alpha. alpha = 1 is tried first. 60 O(N).
+    Jasra, Stephens, Doucet and Tsagaris (2011), doi:10.1111/j.1467-9469.2010.00723.x. 60 bisections; the effective
+    sample size never increases with alpha. alpha = 1 is tried first. 60 O(N).
 
     Examples
     --------
@@ -652,6 +656,8 @@ def temper(log_weights: ArrayLike, ess_min: float) -> Tempered:
     raw = _raw(log_weights)
     rows = log_weights_of(raw)
     shape = np.shape(raw) if not hasattr(raw, "shape") else tuple(raw.shape)
+    if rows.shape[-1] == 0:
+        raise ValueError("log_weights: expected at least one draw")
     _refuse_empty_rows(rows)
     shifted = rows - rows.max(axis=1, keepdims=True)
     target = ess_min * rows.shape[1]
