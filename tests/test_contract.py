@@ -73,7 +73,7 @@ def faults_of_docstring(name: str, value: object) -> list[str]:
     if inspect.ismodule(value) or (is_class and issubclass(value, (Warning, tuple))):
         return []
     wanted = ["Examples"]
-    if not is_class and not inspect.isgeneratorfunction(inspect.unwrap(value)):
+    if not is_class and "Yields" not in sections:
         wanted.append("Returns")
     parameters = {} if value is po.Result else inspect.signature(value).parameters
     lines = [line for line in sections.get("Parameters", []) if line[:1].strip()]

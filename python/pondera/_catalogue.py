@@ -206,6 +206,7 @@ plugin = Plugin(
             kind="evaluation",
             unit="samples",
             summary="Exact k nearest neighbours, ties by index",
+            source="Friedman, Bentley and Finkel 1977, doi:10.1145/355744.355745",
             example="pondera._examples.neighbors:knn",
             flags={"no_seed": "draws nothing"},
             since="0.1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import os
@@ -14,6 +15,7 @@ _MAX = 1024
 _local = threading.local()
 
 
+@functools.cache
 def _container_quota() -> int | None:
     """CPUs of the container's quota (cgroup v2, then v1), rounded up; None without one."""
     try:
@@ -91,6 +93,10 @@ def threads(n: int) -> Iterator[None]:
     ----------
     n : int
         Number of threads; -1 means all that this process may use.
+
+    Returns
+    -------
+    context manager
 
     Raises
     ------

@@ -8,6 +8,7 @@ skips with the reason. ``pytest --pondera-plugin NAME`` runs all of them for eve
 from __future__ import annotations
 
 import concurrent.futures
+import copy
 import doctest
 import functools
 import inspect
@@ -285,7 +286,8 @@ def _leaves(value: Any, path: str = "result", depth: int = 0) -> Iterator[tuple[
         yield path, np.asarray(value)
         return
     elif hasattr(value, "__dict__") and depth < 12:
-        items = ((f".{name}", item) for name, item in vars(value).items())
+        state = value.__getstate__()  # what a class keeps; caches are no part of it
+        items = ((f".{name}", item) for name, item in (state if isinstance(state, dict) else vars(value)).items())
     else:
         yield path, pickle.dumps(value)
         return
@@ -604,7 +606,8 @@ def _check_executor(subject: _Subject) -> str:
     calls: list[bytes] = []
     for workers in (1, 3):
         with _Recorder(workers) as executor:
-            result = subject.call(executor=executor)
+            fresh = {name: copy.deepcopy(value) for name, value in subject.arguments.items()}  # nothing remembered
+            result = subject.call(fresh, executor=executor)
             calls = executor.calls
         assert not (where := _difference(subject.result, result)), f"an executor of {workers} changes bits: {where}"
     assert calls, "the executor was given no work"

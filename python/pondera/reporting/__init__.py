@@ -44,12 +44,19 @@ Progress = bool | Callable[[str, int, int], Any]
 class Report:
     """What `report` found.
 
-    Attributes
+    Parameters
     ----------
     document : dict
         The page's content as plain values: inputs, verdicts, sections with charts and tables.
     results : dict of str to Result
         Every estimate, attribution and weight by name, e.g. ``results["kl_divergence"]``.
+
+    Examples
+    --------
+    >>> import pondera as po
+    >>> verdict = {"level": "good", "text": "Nothing moved.", "section": "distance"}
+    >>> po.Report(document={"verdicts": [verdict]})
+    [good] Nothing moved.
     """
 
     document: dict[str, Any]
