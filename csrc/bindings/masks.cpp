@@ -89,6 +89,7 @@ void bind_masks(py::module_& m) {
       [](KeyWords key, std::uint64_t first, double p, Pair grid, bool nearest, bool shift,
          const std::vector<Array<double>>& weights, std::vector<Array<double>>& sums, int workers) {
         std::vector<double*> to;
+        to.reserve(sums.size());
         for (Array<double>& maps : sums) to.push_back(maps.mutable_data());
         released(workers, [&](const Parallel& parallel) {
           const GridMasks masks = plan(key, p, {sums[0].shape(1), sums[0].shape(2)}, grid, nearest, shift);
