@@ -167,7 +167,7 @@ def test_moments_from_scores_alone_equal_those_of_the_masks(image, grid, shift, 
     masks = po.grid_masks(n, image, grid, 0.4, shift=shift, interpolation=interpolation, rng=KEY)
     weights = KEY.stream(10).normal(np.arange(n))
     sums = np.zeros((4, *image))
-    masks._moments(weights, sums, 2)
+    masks._moments([weights], [sums], 2)
     M = all_of(masks).astype(np.float64)
     truth = np.stack([(weights[:, None, None] * M**q).sum(axis=0) for q in range(1, 5)])
     # A float32 mask value is off by at most 2 ulp (1.2e-7); its q-th power by q times that; times sum |w|.
@@ -179,7 +179,7 @@ def test_a_group_of_offsets_too_large_for_one_slab_changes_nothing():
     masks = po.grid_masks(60, (600, 600), (2, 4), rng=KEY)
     weights = KEY.stream(10).normal(np.arange(60))
     sums = np.zeros((4, 600, 600))
-    masks._moments(weights, sums, 2)
+    masks._moments([weights], [sums], 2)
     M = all_of(masks).astype(np.float64)
     np.testing.assert_allclose(sums[3], np.tensordot(weights, M**4, 1), rtol=0, atol=5e-5)
     np.testing.assert_allclose(sums[0], np.tensordot(weights, M, 1), rtol=0, atol=2e-5)

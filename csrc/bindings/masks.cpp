@@ -86,12 +86,16 @@ void bind_masks(py::module_& m) {
         py::arg("sums").noconvert(), py::arg("workers"));
   m.def(
       "grid_moments",
-      [](KeyWords key, std::uint64_t first, double p, Pair grid, bool nearest, bool shift, const Array<double>& weights,
-         Array<double>& sums, int workers) {
-        double* to = sums.mutable_data();
+      [](KeyWords key, std::uint64_t first, double p, Pair grid, bool nearest, bool shift,
+         const std::vector<Array<double>>& weights, std::vector<Array<double>>& sums, int workers) {
+        std::vector<double*> to;
+        to.reserve(sums.size());
+        for (Array<double>& maps : sums) to.push_back(maps.mutable_data());
         released(workers, [&](const Parallel& parallel) {
-          pondera::grid_moments(plan(key, p, {sums.shape(1), sums.shape(2)}, grid, nearest, shift), first,
-                                weights.size(), weights.data(), static_cast<int>(sums.shape(0)), to, parallel);
+          const GridMasks masks = plan(key, p, {sums[0].shape(1), sums[0].shape(2)}, grid, nearest, shift);
+          const pondera::GridDraws drawn(masks, first, weights[0].size(), parallel);
+          for (std::size_t i = 0; i < to.size(); ++i)
+            pondera::grid_moments(masks, drawn, weights[i].data(), static_cast<int>(sums[i].shape(0)), to[i], parallel);
         });
       },
       py::arg("key"), py::arg("first"), py::arg("p"), py::arg("grid"), py::arg("nearest"), py::arg("shift"),

@@ -99,8 +99,8 @@ class GridMasks:
     def _nearest(self) -> bool:
         return self.interpolation == "nearest"
 
-    def _moments(self, weights: NDArray[np.float64], sums: NDArray[np.float64], workers: int) -> None:
-        """sums[q - 1] += sum_j weights[j] M_j^q, without the masks."""
+    def _moments(self, weights: list[NDArray[np.float64]], sums: list[NDArray[np.float64]], workers: int) -> None:
+        """sums[i][q - 1] += sum_j weights[i][j] M_j^q, without the masks."""
         _core.masks.grid_moments(
             self.key.words, self.start, self.p, self.grid, self._nearest, self.shift, weights, sums, workers
         )
@@ -333,15 +333,14 @@ class MaskAccumulator:
         if self._p not in (None, p):
             raise ValueError(f"masks: expected p = {self._p} as before, received {p}")
         threads = resolve(workers)
-
-        for b, sums in enumerate(self._sums):
-            for c, maps in enumerate(sums):
-                weights = np.ascontiguousarray(y[:, c] ** b)
-                if grid:
-                    masks._moments(weights, maps, threads)
-                else:
-                    flat_maps = maps.reshape(len(maps), self.H * self.W)  # a view
-                    _core.masks.accumulate(masks.reshape(n, self.H * self.W), weights, flat_maps, threads)
+        weights = [np.ascontiguousarray(y[:, c] ** b) for b, maps in enumerate(self._sums) for c in range(len(maps))]
+        views = [maps[c] for maps in self._sums for c in range(len(maps))]
+        if grid:
+            masks._moments(weights, views, threads)
+        else:
+            pixels = self.H * self.W
+            for weight, view in zip(weights, views, strict=True):
+                _core.masks.accumulate(masks.reshape(n, pixels), weight, view.reshape(len(view), pixels), threads)
         # One by one, like the maps of masks in memory.
         for b, power in enumerate(self._powers):
             self._powers[b] = np.add.accumulate(np.vstack([power, y**b]))[-1]

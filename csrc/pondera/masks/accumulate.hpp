@@ -53,37 +53,44 @@ inline void pattern_powers(int pattern, int degree, double* out) noexcept {
   }
 }
 
-// sums[q - 1] (H, W) += sum_j weights[j] M_j^q for the masks first..first+n of a plan. Masks of one offset are summed
-// as small grids; the columns are then expanded for each vertical offset, and the rows last. With S_y S_x offsets, O(n
-// gh gw + S_y W (S_x gh + H)) for a degree; about 8 MB. The order of the sums is fixed.
-inline void grid_moments(const GridMasks& plan, std::uint64_t first, Index n, const double* weights, int degree,
-                         double* sums, const Parallel& parallel) {
+// The random part of the masks first..first+n: cells, and the masks by offset, in their own order within one.
+// O(n gh gw); n (gh gw + 8) bytes.
+struct GridDraws {
+  Index n;
+  Buffer<std::uint8_t> cells;  // (n, gh gw)
+  Buffer<Index> order, start;  // order[start[s]..start[s + 1]] are the masks of offset s = y shifts_x + x
+
+  GridDraws(const GridMasks& plan, std::uint64_t first, Index n_, const Parallel& parallel)
+      : n(n_), cells(n_ * plan.gh * plan.gw), order(n_), start(plan.shifts_y * plan.shifts_x + 1, 0) {
+    const Index size = plan.gh * plan.gw, shifts = plan.shifts_y * plan.shifts_x;
+    Buffer<Index> offset(n), next(shifts);
+    for_ranges(n, 64, parallel, [&](Index begin, Index end) {
+      plan.cells(first + static_cast<std::uint64_t>(begin), end - begin, cells.data() + begin * size);
+      for (Index j = begin; j < end; ++j) {
+        const std::uint64_t number = first + static_cast<std::uint64_t>(j);
+        offset[j] = plan.offset_y(number) * plan.shifts_x + plan.offset_x(number);
+      }
+    });
+    for (Index j = 0; j < n; ++j) ++start[offset[j] + 1];
+    for (Index s = 0; s < shifts; ++s) {
+      next[s] = start[s];
+      start[s + 1] += start[s];
+    }
+    for (Index j = 0; j < n; ++j) order[next[offset[j]]++] = j;
+  }
+};
+
+// sums[q - 1] (H, W) += sum_j weights[j] M_j^q for drawn masks of a plan, q = 1..degree. Masks of one offset are summed
+// as small grids; the columns are then expanded for each vertical offset, and the rows last. With S_y S_x offsets,
+// O(n gh gw + S_y W (S_x gh + H)) for a degree; about 8 MB. The order of the sums is fixed.
+inline void grid_moments(const GridMasks& plan, const GridDraws& drawn, const double* weights, int degree, double* sums,
+                         const Parallel& parallel) {
   const Index gh = plan.gh, gw = plan.gw, width = plan.width, height = plan.height;
   const Index down = plan.nearest || gh == 1 ? gh : gh - 1, across = plan.nearest || gw == 1 ? gw : gw - 1;
   const Index terms = moment_terms(degree), rows = moment_rows(degree);
+  const Buffer<Index>& start = drawn.start;
   Buffer<double> table(16 * terms);
   for (int pattern = 0; pattern < 16; ++pattern) pattern_powers(pattern, degree, table.data() + pattern * terms);
-
-  // Masks by offset, in their own order within one.
-  const Index shifts = plan.shifts_y * plan.shifts_x;
-  Buffer<Index> offset(n), start(shifts + 1, 0), order(n);
-  for_ranges(n, 1024, parallel, [&](Index begin, Index end) {
-    for (Index j = begin; j < end; ++j) {
-      const std::uint64_t number = first + static_cast<std::uint64_t>(j);
-      offset[j] = plan.offset_y(number) * plan.shifts_x + plan.offset_x(number);
-    }
-  });
-  for (Index j = 0; j < n; ++j) ++start[offset[j] + 1];
-  for (Index s = 0; s < shifts; ++s) start[s + 1] += start[s];
-  {
-    Buffer<Index> next(shifts);
-    for (Index s = 0; s < shifts; ++s) next[s] = start[s];
-    for (Index j = 0; j < n; ++j) order[next[offset[j]]++] = j;
-  }
-  Buffer<std::uint8_t> cells(n * gh * gw);
-  for_ranges(n, 64, parallel, [&](Index begin, Index end) {
-    plan.cells(first + static_cast<std::uint64_t>(begin), end - begin, cells.data() + begin * gh * gw);
-  });
 
   const Index slab = rows * down * width;  // column-expanded sums of one vertical offset: (row term, window row, x)
   Index group = (Index{1} << 20) / slab;
@@ -100,8 +107,8 @@ inline void grid_moments(const GridMasks& plan, std::uint64_t first, Index n, co
         if (begin == end) continue;
         for (double& value : grid) value = 0.0;
         for (Index k = begin; k < end; ++k) {
-          const std::uint8_t* c = cells.data() + order[k] * gh * gw;
-          const double weight = weights[order[k]];
+          const std::uint8_t* c = drawn.cells.data() + drawn.order[k] * gh * gw;
+          const double weight = weights[drawn.order[k]];
           for (Index r = 0; r < down; ++r)
             for (Index s = 0; s < across; ++s) {
               const Index r1 = !plan.nearest && r + 1 < gh ? r + 1 : r, s1 = !plan.nearest && s + 1 < gw ? s + 1 : s;
