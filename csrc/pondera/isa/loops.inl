@@ -106,7 +106,7 @@ inline const Loops& table() noexcept {
       &max_loop<double>, &max_loop<float>, &sum_loop<double>, &sum_loop<float>, &exp_loop<double>, &exp_loop<float>,
       &exp_array,        &log_array,       &log1p_array,      &expm1_array,     &normal_quantile_array,
       &uniform_loop,     &gumbel_loop,
-      &gram_tile,        &dot_loop,        &blend_loop<std::uint64_t>, &blend_loop<std::uint32_t>,
+      &gram_tile,        &dot_loop,        &blend_loop_64, &blend_loop_32,
   };
   return loops;
 }
