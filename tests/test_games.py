@@ -625,6 +625,19 @@ def test_another_process_evaluates_and_a_game_that_cannot_travel_is_refused():
             po.shapley(po.MarginalGame(lambda X: X[:, 0], np.ones(4), background), executor=pool)
 
 
+def test_a_dask_cluster_evaluates():
+    # Dask's map asks its arguments for their length, which those of the standard library do not.
+    distributed = pytest.importorskip("distributed")
+    background = np.random.default_rng(1).normal(size=(40, 12))
+    truth = po.shapley(po.MarginalGame(first_times_last, np.ones(12), background), budget=300, rng=0)
+    game = po.MarginalGame(first_times_last, np.ones(12), background, batch_size=400)
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        got = po.shapley(game, budget=300, rng=0, executor=client.get_executor(pure=False))
+    assert got.values.tobytes() == truth.values.tobytes()
+    assert got.stderr.tobytes() == truth.stderr.tobytes()
+
+
 def test_games_are_pickled_without_what_they_remember():
     game = po.MarginalGame(first_times_last, np.ones(4), np.zeros((3, 4)))
     truth = po.shapley(game).values

@@ -336,7 +336,7 @@ class MarginalGame(_Remembered):
             means = self._core.means(bits, workers)
         else:
             chunks = [np.ascontiguousarray(bits[i : i + step]) for i in range(0, len(bits), step)]
-            means = np.concatenate(list(_map(executor, self._core.means, chunks, itertools.repeat(1))))
+            means = np.concatenate(list(_map(executor, self._core.means, chunks, [1] * len(chunks))))
         self._scalar = means.ndim == 1
         if means.ndim > 2:
             raise ValueError(

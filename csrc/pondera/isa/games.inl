@@ -41,8 +41,13 @@ inline double dot_loop(const double* x, const double* y, Index n) noexcept {
 }
 
 // out[b, j] = (x[b, j] & keep[j]) | own[j].
-template <class T>
-inline void blend_loop(const T* x, const T* keep, const T* own, Index rows, Index d, T* out) noexcept {
+inline void blend_loop_64(const std::uint64_t* x, const std::uint64_t* keep, const std::uint64_t* own, Index rows,
+                          Index d, std::uint64_t* out) noexcept {
   for (Index b = 0; b < rows; ++b, x += d, out += d)
-    for (Index j = 0; j < d; ++j) out[j] = static_cast<T>((x[j] & keep[j]) | own[j]);
+    for (Index j = 0; j < d; ++j) out[j] = (x[j] & keep[j]) | own[j];
+}
+inline void blend_loop_32(const std::uint32_t* x, const std::uint32_t* keep, const std::uint32_t* own, Index rows,
+                          Index d, std::uint32_t* out) noexcept {
+  for (Index b = 0; b < rows; ++b, x += d, out += d)
+    for (Index j = 0; j < d; ++j) out[j] = (x[j] & keep[j]) | own[j];
 }
