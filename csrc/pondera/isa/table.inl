@@ -9,7 +9,7 @@ inline const Loops& table() noexcept {
       // sensitivity.inl
       &sobol_rows, &owen_points, &sobol_sums, &weighted_dot,
       // games.inl
-      &gram_tile, &dot_loop, &blend_loop<std::uint64_t>, &blend_loop<std::uint32_t>,
+      &gram_tile, &dot_loop, &blend_loop_64, &blend_loop_32,
       // neighbors.inl
       &direct_distances<double>, &direct_distances<float>, &pair_distance<double>, &pair_distance<float>, &below_loop<double>,
       &below_loop<float>, &count_loop, &panel_loop<double>, &panel_loop<float>,
