@@ -138,7 +138,7 @@ def wilson(k: ArrayLike, n: ArrayLike, alpha: float = 0.05, *, side: Side = "bot
 
     Notes
     -----
-    Wilson (1927), doi:10.1080/01621459.1927.10502953: the proportions p with |k / n - p| <= z sqrt(p (1 - p) / n), no
+    Wilson (1927), doi:10.1080/01621459.1927.10502953: the proportions p with ``|k/n - p| <= z sqrt(p (1-p) / n)``, no
     continuity correction. O(1) a pair.
 
     Examples

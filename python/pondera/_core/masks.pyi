@@ -75,8 +75,8 @@ def grid_moments(
     grid: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
     nearest: bool,
     shift: bool,
-    weights: numpy.typing.NDArray[numpy.float64],
-    sums: numpy.typing.NDArray[numpy.float64],
+    weights: list[numpy.typing.NDArray[numpy.float64]],
+    sums: list[numpy.typing.NDArray[numpy.float64]],
     workers: typing.SupportsInt | typing.SupportsIndex,
 ) -> None: ...
 def rank_descending(
