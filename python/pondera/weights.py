@@ -308,7 +308,7 @@ class Weights(Result):
         return Estimate(value=mean, stderr=stderr, n=len(self), diagnostics=diagnostics)
 
     def ess_for(self, f: ArrayLike) -> float:
-        """Effective sample size for the mean of `f`: ``(sum W |f-mu|)^2 / sum W^2 (f-mu)^2``; N where `f` is constant."""
+        """Effective sample size for the mean of `f`: ``(sum W |f-mu|)^2 / sum W^2 (f-mu)^2``; N if `f` is constant."""
         self._one_row("ess_for")
         values = as_float(f, "f", ndim=1).astype(np.float64)
         if len(values) != len(self):
