@@ -296,8 +296,10 @@ def test_the_jackknife_is_that_of_samples_without_the_block(n, m, kind):
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_histograms_without_a_block_are_those_of_a_new_search(ties):
-    # Two blocks and one far cluster: lists run short and are searched again, up to all rows.
+@pytest.mark.parametrize("spare", [None, 1])
+def test_histograms_without_a_block_are_those_of_a_new_search(ties, spare, monkeypatch):
+    if spare is not None:  # nearly every list runs short and is searched again
+        monkeypatch.setattr(nnr, "_spare", lambda held: spare)
     rng = np.random.default_rng(5)
     X, Y = rng.integers(0, 4, size=(50, 2)).astype(float), rng.integers(0, 5, size=(41, 2)).astype(float)
     if not ties:

@@ -645,9 +645,7 @@ def _leaving_out(problem: _Problem, ks: Counts) -> _Histograms:
     T, K, B = len(ks), int(ks[-1]), problem.n_blocks
     full = np.zeros(T * (K + 1), dtype=np.int64)
     changed = np.zeros(2 * B * T * (K + 1), dtype=np.int64)
-    # A list holds about K / B of a block; a row where it holds much more is searched again.
-    expected = K / B
-    listed = min(K + math.ceil(expected + 4 * math.sqrt(expected)) + 4, problem.n + problem.m - 1)
+    listed = min(K + _spare(K / B), problem.n + problem.m - 1)
     todo = [(rows, listed) for rows in problem.chunks(max(listed, 2 * B * T))]
     while todo:
         rows, listed = todo.pop()
@@ -696,6 +694,11 @@ def _by_block(problem: _Problem, ks: Counts) -> _Histograms:
         parts += np.bincount(((block[:, None] * T + np.arange(T)) * (K + 1) + from_x).ravel(), minlength=len(parts))
     blocks = parts.reshape(B, T, K + 1)
     return _Histograms(blocks.sum(axis=0), blocks)
+
+
+def _spare(held: float) -> int:
+    """Neighbours to list beyond k where a block holds about so many of k; rows where it holds more search again."""
+    return math.ceil(held + 4 * math.sqrt(held)) + 4
 
 
 # -- arguments
