@@ -20,6 +20,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "pondera/config.hpp"
 #if defined(__x86_64__) || defined(_M_X64)
@@ -98,7 +99,7 @@ class Job {
   void stop() noexcept { next_.store(n_, std::memory_order_release); }
   void fail(Index block, std::exception_ptr error) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (!error_ || block < error_block_) error_ = error, error_block_ = block;
+    if (!error_ || block < error_block_) error_ = std::move(error), error_block_ = block;
     stop();
   }
   // The caller waits for the others; `tick` may throw.
