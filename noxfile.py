@@ -72,7 +72,8 @@ def lint(session: nox.Session) -> None:
             f"-DPython_EXECUTABLE={session.virtualenv.location}/bin/python", silent=True,
         )  # fmt: skip
         bindings = sorted(str(p) for p in (ROOT / "csrc/bindings").glob("*.cpp"))
-        session.run("clang-tidy", "--quiet", "-p", str(build), *bindings, silent=True)
+        tidy = f"printf '%s\\n' {' '.join(bindings)} | xargs -P {os.cpu_count()} -n 1 clang-tidy --quiet -p {build}"
+        session.run("bash", "-o", "pipefail", "-c", tidy, external=True, silent=True)
 
 
 @nox.session

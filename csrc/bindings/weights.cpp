@@ -4,7 +4,6 @@
 namespace bindings {
 namespace {
 
-using pondera::Buffer;
 using pondera::Parallel;
 
 // Rows in parallel, or the blocks of one row.

@@ -17,7 +17,7 @@ struct ParetoFit {
 inline ParetoFit fit_pareto(const double* y, Index n) {
   const double nan = __builtin_nan("");
   const Index candidates = 30 + static_cast<Index>(__builtin_sqrt(static_cast<double>(n)));
-  const double quartile = y[static_cast<Index>(static_cast<double>(n) / 4.0 + 0.5) - 1];
+  const double quartile = y[(n + 2) / 4 - 1];
   if (!(quartile > 0.0)) return {nan, nan};
   const double count = static_cast<double>(n), largest = y[n - 1];
   Buffer<double> b(candidates), profile(candidates), scratch(n);
