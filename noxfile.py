@@ -127,11 +127,11 @@ def bench(session: nox.Session) -> None:
     """asv check and a quick smoke run of every benchmark against this checkout. `-- full` measures."""
     install(session, "bench", "test")
     session.chdir("benchmarks")
-    python = f"{session.virtualenv.location}/bin/python"
+    python = f"existing:{session.virtualenv.location}/bin/python"
     session.run("asv", "machine", "--yes", silent=True)
-    session.run("asv", "check", "--python", python)
+    session.run("asv", "check", "-E", python)
     quick = [] if "full" in session.posargs else ["--quick"]
-    session.run("asv", "run", "--python", python, "--set-commit-hash", "HEAD", "--dry-run", *quick)
+    session.run("asv", "run", "-E", python, "--set-commit-hash", "HEAD", "--dry-run", *quick)
 
 
 @nox.session

@@ -65,7 +65,7 @@ def read(path: str | os.PathLike[str], label: str = "reference") -> Any:
     import pandas as pd
 
     path = Path(path)
-    name = shown(path)
+    name = shown(path.name, 200)
     suffixes = [s.lower() for s in path.suffixes]
     packed = bool(suffixes) and suffixes[-1] in (".gz", ".bz2", ".xz", ".zst", ".zip")
     suffix = suffixes[-2] if packed and len(suffixes) > 1 else (suffixes[-1] if suffixes else "")
