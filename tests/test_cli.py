@@ -639,7 +639,7 @@ def reporting(monkeypatch, tmp_path):
 
     def from_files(reference, target, **kwargs):
         fake.calls.append((reference, target, kwargs))
-        kwargs["progress"]("half", 1, 2)
+        kwargs["progress"](1, 2, "half")
         return FakeReport()
 
     def demo(**kwargs):
@@ -676,7 +676,7 @@ def test_report_passes_everything_on(reporting, tmp_path):
     ((reference, target, kwargs),) = reporting.calls
     assert (Path(reference), Path(target)) == (Path("old.csv"), Path("new.csv"))
     progress = kwargs.pop("progress")
-    assert progress("end", 2, 2) is None
+    assert progress(2, 2, "end") is None
     assert kwargs == {"label": "y", "model": Path("m.onnx"), "task": "regression", "rng": 7, "workers": 2}
     assert (tmp_path / "a.html").exists()
     assert (tmp_path / "a.json").exists()
@@ -812,7 +812,7 @@ def test_progress_shows_on_a_terminal_and_can_be_silenced(tmp_path):
             verdicts = []
             def write_html(self, path): pathlib.Path(path).write_text("x")
         def demo(progress, **_):
-            progress({HOSTILE!r} + "stage", 1, 2)
+            progress(1, 2, {HOSTILE!r} + "stage")
             return Report()
         fake.demo = demo
         sys.modules["pondera.reporting"] = fake

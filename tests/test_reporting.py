@@ -548,8 +548,8 @@ def test_inputs_are_not_changed():
 def test_progress_names_its_steps():
     seen = []
     po.report(linear(0, 60), linear(1, 60), label="y", progress=lambda *step: seen.append(step))
-    assert [name for name, _, _ in seen] == [*reporting.STEPS, "done"]
-    assert [done for _, done, _ in seen] == list(range(len(reporting.STEPS) + 1))
+    assert [name for _, _, name in seen] == [*reporting.STEPS, "done"]
+    assert [done for done, _, _ in seen] == list(range(len(reporting.STEPS) + 1))
 
 
 def test_the_demo_answers_a_real_question():

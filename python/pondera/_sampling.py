@@ -35,7 +35,7 @@ class Run:
         batch_size: int,
         workers: int | None,
         executor: Executor | None,
-        progress: bool | Callable[[int, int], Any],
+        show: Callable[[int, int], Any],
         total: int,
     ) -> None:
         self.game, self.n = game, game.n_players
@@ -43,7 +43,7 @@ class Run:
         self.evaluations = self.distinct = 0
         self.total = total
         self._seen = _core.games.CoalitionTable((self.n + 63) // 64)
-        self._progress, self.close = _bar(progress)
+        self._show = show
         self.stochastic = False
 
     def ends(self) -> tuple[Floats, Floats]:
@@ -71,7 +71,7 @@ class Run:
             self._seen.number(some)
             self.distinct = len(self._seen)
             self.evaluations += len(some)
-            self._progress(self.evaluations, max(self.total, self.evaluations))
+            self._show(self.evaluations, max(self.total, self.evaluations))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def table(self) -> Floats:
@@ -83,29 +83,10 @@ class Run:
             if out is None:
                 out = np.empty((values.shape[1], 2**self.n))
             out[:, begin : begin + len(bits)] = values.T
-            self._progress(begin + len(bits), 2**self.n)
+            self._show(begin + len(bits), 2**self.n)
         assert out is not None
         self.evaluations = self.distinct = 2**self.n
         return out
-
-
-def _bar(progress: bool | Callable[[int, int], Any]) -> tuple[Callable[[int, int], Any], Callable[[], Any]]:
-    """``report(done, total)`` and ``close()`` for ``progress=``: nothing, the caller's function, or a tqdm bar."""
-    if callable(progress):
-        return progress, lambda: None
-    if not progress:
-        return lambda done, total: None, lambda: None
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        raise ImportError("progress=True needs tqdm: pip install 'pondera[progress]'") from None
-    bar = tqdm(unit=" evaluations")
-
-    def report(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    return report, bar.close
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ silently (masks, gradients, bfloat16, longdouble, complex, objects) is refused w
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_array", "as_float", "as_index", "check_finite", "column_names", "like"]
+__all__ = ["as_array", "as_float", "as_index", "as_integer", "as_number", "check_finite", "column_names", "like"]
 
 Kind = Literal["float", "index", "bool", "any"]
 
@@ -125,6 +127,35 @@ def as_float(x: Any, name: str, *, ndim: int | tuple[int, ...] | None = None, fi
 def as_index(x: Any, name: str, *, ndim: int | tuple[int, ...] | None = None) -> NDArray[np.int64]:
     """`as_array` for int64 indices."""
     return as_array(x, name, kind="index", ndim=ndim)
+
+
+def as_integer(value: Any, name: str, least: int | None = None, most: int | None = None) -> int:
+    """`value` as an int in [least, most] (from 0 where only `most` is given), or an error that names the argument.
+
+    Bools and floats are refused; NumPy's integers are not.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected an integer, received {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, received {value!r}") from None
+    if most is not None and not (least or 0) <= number <= most:
+        raise ValueError(f"{name}: expected an integer in [{least or 0}, {most}], received {number}")
+    if least is not None and number < least:
+        words = {0: "a non-negative integer", 1: "a positive integer"}
+        raise ValueError(f"{name}: expected {words.get(least, f'an integer of at least {least}')}, received {number}")
+    return number
+
+
+def as_number(value: Any, name: str) -> float:
+    """`value` as a finite float, or an error that names the argument; bools, text and arrays are refused."""
+    if isinstance(value, (bool, str)) or np.ndim(value) != 0:
+        raise TypeError(f"{name}: expected a number, received {value!r}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name}: expected a finite number, received {value}")
+    return number
 
 
 def check_finite(array: NDArray[Any], name: str) -> None:

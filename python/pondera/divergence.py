@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._workers import resolve
-from .neighbors import _MEMORY, _Points, _positive, _rows
+from .arrays import as_integer, as_number
+from .neighbors import _MEMORY, _Points, _rows
 from .random import Key, Purpose, key
 from .results import Estimate, ReliabilityWarning
 
@@ -306,7 +307,7 @@ def renyi_divergence(
     >>> abs(e.value - 0.25) < 0.1, 0.005 < e.stderr < 0.05
     (True, True)
     """
-    alpha = _number(alpha, "alpha")
+    alpha = as_number(alpha, "alpha")
     if abs(alpha - 1.0) < 1e-6:
         return kl_divergence(
             X,
@@ -377,7 +378,7 @@ class _Problem:
         return int(self.X.shape[1])
 
     def check_k(self, k: Any, most: int, where: str) -> int:
-        number = _positive(k, "k")
+        number = as_integer(k, "k", 1)
         if number > most:
             raise ValueError(f"k: expected 1 to {most} neighbours among {where}, received {number}")
         return number
@@ -506,11 +507,10 @@ def _deal(n: int, n_blocks: int, row: int, the_key: Key) -> NDArray[np.int32]:
 
 
 def _block_count(n_blocks: Any, problem: _Problem) -> int:
-    if isinstance(n_blocks, bool) or not isinstance(n_blocks, (int, np.integer)):
-        raise TypeError(f"n_blocks: expected an integer, received {n_blocks!r}")
-    if n_blocks < 0 or n_blocks == 1:
-        raise ValueError(f"n_blocks: expected 0 or at least 2 blocks, received {n_blocks}")
-    return min(int(n_blocks), problem.n, *([] if problem.Y is None else [problem.m]))
+    blocks = as_integer(n_blocks, "n_blocks")
+    if blocks < 0 or blocks == 1:
+        raise ValueError(f"n_blocks: expected 0 or at least 2 blocks, received {blocks}")
+    return min(blocks, problem.n, *([] if problem.Y is None else [problem.m]))
 
 
 def _jackknifed(
@@ -655,7 +655,7 @@ def _reported(estimate: Estimate, base: float | None, clip: bool = False) -> Est
     """In the wanted base, clipped if asked for."""
     unit = 1.0
     if base is not None:
-        unit = _number(base, "base")
+        unit = as_number(base, "base")
         if not unit > 1.0:
             raise ValueError(f"base: expected a number above 1, received {base}")
         unit = math.log(unit)
@@ -677,15 +677,6 @@ def _reported(estimate: Estimate, base: float | None, clip: bool = False) -> Est
 
 
 # -- functions
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, (bool, str)) or np.ndim(value) != 0:
-        raise TypeError(f"{name}: expected a number, received {value!r}")
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{name}: expected a finite number, received {value}")
-    return number
 
 
 def _log(x: Any) -> Any:

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from ._progress import meter
 from ._rows import ArrayRows, FrameRows, groups_of, is_frame
 from ._sampling import Found, Run, Settings, kernel, permutation
 from ._workers import resolve
-from .arrays import as_array, as_float, column_names
+from .arrays import as_array, as_float, as_integer, column_names
 from .models import Predictor, as_predict
 from .random import key
 from .results import Attribution, InteractionValues
@@ -302,8 +303,8 @@ class MarginalGame(_Remembered):
     ) -> None:
         if link not in ("identity", "logit"):
             raise ValueError(f"link: expected 'identity' or 'logit', received {link!r}")
-        positive(batch_size, "batch_size")
-        positive(cache_size, "cache_size")
+        as_integer(batch_size, "batch_size", 1)
+        as_integer(cache_size, "cache_size", 1)
         predicted = isinstance(target, str) and target == "predicted"
         predict = as_predict(model, target=None if predicted else target)
         rows: ArrayRows | FrameRows = FrameRows(x, background) if is_frame(background) else ArrayRows(x, background)
@@ -405,14 +406,6 @@ def _background_weights(weights: Any, B: int) -> Floats | None:
     return normalized
 
 
-def positive(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name}: expected an integer, received {value!r}")
-    if value < 1:
-        raise ValueError(f"{name}: expected a positive integer, received {value}")
-    return int(value)
-
-
 def _as_game(game: Any, n_players: int | None, batch_size: int) -> Game:
     if isinstance(game, Game):
         if n_players is not None and n_players != game.n_players:
@@ -422,7 +415,7 @@ def _as_game(game: Any, n_players: int | None, batch_size: int) -> Game:
         raise TypeError(f"game: expected a game or a function of boolean coalitions, received {type(game).__name__}")
     if n_players is None:
         raise ValueError("n_players: a plain function does not tell how many players it has; give n_players")
-    return _CallableGame(game, positive(n_players, "n_players"), batch_size)
+    return _CallableGame(game, as_integer(n_players, "n_players", 1), batch_size)
 
 
 def shapley(
@@ -522,10 +515,10 @@ def shapley(
     words = key(rng)
     if method not in METHODS:
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, received {method!r}")
-    positive(batch_size, "batch_size")
-    positive(min_batches, "min_batches")
+    as_integer(batch_size, "batch_size", 1)
+    as_integer(min_batches, "min_batches", 1)
     if budget is not None:
-        positive(budget, "budget")
+        as_integer(budget, "budget", 1)
     if tol is not None and not 0 < tol < math.inf:
         raise ValueError(f"tol: expected a positive number, received {tol!r}")
     whole = _as_game(game, n_players, batch_size)
@@ -534,16 +527,10 @@ def shapley(
     part = whole if n == whole.n_players or n == 0 else _Restricted(whole, players)
     limit = 2 * n + 2048 if budget is None else budget
     chosen = _method(method, n, limit, budget, _MOST_TABLE if whole._fixed else _MOST_PLAYERS, balanced, paired)
-    run = Run(
-        part,
-        batch_size=batch_size,
-        workers=workers,
-        executor=executor,
-        progress=progress,
-        total=2**n if chosen == "exact" else limit,
-    )
     settings = Settings(limit, tol, paired, balanced, min_batches, partial, words)
-    try:
+    total = 2**n if chosen == "exact" else limit
+    with meter(progress, " evaluations") as show:
+        run = Run(part, batch_size=batch_size, workers=workers, executor=executor, show=show, total=total)
         empty, full = run.ends()
         if n == 0:
             found = Found(np.zeros((0, len(empty))), np.zeros((0, len(empty))))
@@ -553,8 +540,6 @@ def shapley(
             found = permutation(run, settings, empty, full)
         else:
             found = kernel(run, settings, empty, full)
-    finally:
-        run.close()
     if run.stochastic and found.exact:
         found.stderr = np.full_like(found.stderr, math.nan)
     values, stderr = np.zeros((2, whole.n_players, len(empty)))
@@ -673,9 +658,9 @@ def exact_values(
     """
     if index not in INDICES:
         raise ValueError(f"index: expected one of {', '.join(INDICES)}, received {index!r}")
-    positive(batch_size, "batch_size")
+    as_integer(batch_size, "batch_size", 1)
     single = index in ("SV", "BV")
-    order = (1 if single else 2) if order is None else positive(order, "order")
+    order = (1 if single else 2) if order is None else as_integer(order, "order", 1)
     if single and order != 1:
         raise ValueError(f"order: {index} is an index of single players, received order {order}")
     whole = _as_game(game, n_players, batch_size)
@@ -687,12 +672,10 @@ def exact_values(
         if order > 2:
             raise ValueError(f"order: expected 1 to {n} players, received {order}")
         order = n  # the default order of a game of one player
-    run = Run(whole, batch_size=batch_size, workers=workers, executor=executor, progress=progress, total=2**n)
-    try:
+    with meter(progress, " evaluations") as show:
+        run = Run(whole, batch_size=batch_size, workers=workers, executor=executor, show=show, total=2**n)
         run.ends()
         table = run.table()
-    finally:
-        run.close()
     base = table[:, 0].copy()
     _core.games.subset_transform(table, n, False, run.workers)
     sets = [members for s in range(order + 1) for members in itertools.combinations(range(n), s)]

@@ -9,7 +9,6 @@ grids and stretched afterwards, so that the masks are made only where a model lo
 from __future__ import annotations
 
 import math
-import operator
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -22,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core
 from ._progress import track
 from ._workers import resolve
-from .arrays import as_float, like
+from .arrays import as_float, as_integer, like
 from .models import RESPONSES, as_predict
 from .random import Key, key
 from .results import Estimate, ReliabilityWarning
@@ -176,35 +175,23 @@ def grid_masks(
     if interpolation not in ("bilinear", "nearest"):
         raise ValueError(f"interpolation: expected 'bilinear' or 'nearest', received {interpolation!r}")
     return GridMasks(
-        _integer(n, "n", 0),
+        as_integer(n, "n", 0),
         size,
         cells,
         float(p),
         interpolation=interpolation,
         shift=bool(shift),
         key=key(rng),
-        start=_integer(start, "start", 0),
-        batch_size=_integer(batch_size, "batch_size", 1),
+        start=as_integer(start, "start", 0),
+        batch_size=as_integer(batch_size, "batch_size", 1),
     )
-
-
-def _integer(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool):
-        raise TypeError(f"{name}: expected an integer, received {value!r}")
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, received {value!r}") from None
-    if number < least:
-        raise ValueError(f"{name}: expected an integer of at least {least}, received {number}")
-    return number
 
 
 def _pair(value: Any, name: str) -> tuple[int, int]:
     values = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(values) != 2:
         raise ValueError(f"{name}: expected one or two integers, received {value!r}")
-    return _integer(values[0], name, 1), _integer(values[1], name, 1)
+    return as_integer(values[0], name, 1), as_integer(values[1], name, 1)
 
 
 def upsample_grid(
@@ -284,7 +271,7 @@ class MaskAccumulator:
     """
 
     def __init__(self, k: int, H: int, W: int, *, stderr: bool = True) -> None:
-        self.k, self.H, self.W = _integer(k, "k", 1), _integer(H, "H", 1), _integer(W, "W", 1)
+        self.k, self.H, self.W = as_integer(k, "k", 1), as_integer(H, "H", 1), as_integer(W, "W", 1)
         self.stderr = bool(stderr)
         self.n = 0
         # All sums of y^b M^a with a + b <= order: _sums[b][:, a - 1] for a >= 1, _powers[b] for a = 0.
@@ -544,9 +531,9 @@ def _check_ties(ties: str) -> None:
 def _stages(steps: Any, n: int) -> NDArray[np.int64]:
     """How many pixels are chosen at each stage."""
     if not isinstance(steps, (Sequence, np.ndarray)):
-        step = _integer(steps, "steps", 1)
+        step = as_integer(steps, "steps", 1)
         return np.append(np.arange(0, n, step, dtype=np.int64), n)
-    counts = np.array([_integer(count, "steps", 0) for count in steps], dtype=np.int64)
+    counts = np.array([as_integer(count, "steps", 0) for count in steps], dtype=np.int64)
     if len(counts) == 0 or (np.diff(counts) < 0).any() or counts[-1] > n:
         raise ValueError(f"steps: expected non-decreasing counts of at most {n} pixels, received {steps!r}")
     return counts
@@ -597,7 +584,7 @@ def staged_masks(
         raise ValueError("scores: expected at least one pixel")
     _check_ties(ties)
     counts = _stages(steps, array.size)
-    batch_size = _integer(batch_size, "batch_size", 1)
+    batch_size = as_integer(batch_size, "batch_size", 1)
     ranks, _ = _ranks(array, ties, key(rng))
     back = like(scores)
 
@@ -642,7 +629,7 @@ def gaussian_blur(
     from scipy.ndimage import correlate1d
 
     array = as_float(image, "image", finite=True)
-    kernel = _integer(kernel, "kernel", 1)
+    kernel = as_integer(kernel, "kernel", 1)
     if kernel % 2 == 0:
         raise ValueError(f"kernel: expected an odd number of taps, received {kernel}")
     if not 0.0 < float(sigma) < math.inf:
@@ -727,7 +714,7 @@ class MaskedImage:
         batch_size: int = 64,
     ) -> None:
         self.image = as_float(image, "image", finite=True).copy()
-        self.batch_size = _integer(batch_size, "batch_size", 1)
+        self.batch_size = as_integer(batch_size, "batch_size", 1)
         self.channel_axis = channel_axis
         self._outer, self.size, self._inner = _layout(self.image.shape, channel_axis)
         self.baseline = self._baseline(baseline)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import as_float
-from .masks import MaskedImage, Ties, _check_ties, _integer, _pair, _ranks, _stages, gaussian_blur
+from .arrays import as_float, as_integer
+from .masks import MaskedImage, Ties, _check_ties, _pair, _ranks, _stages, gaussian_blur
 from .random import Key, Purpose, key
 from .results import Attribution, Curve, Estimate, Interval, ReliabilityWarning
 
@@ -193,9 +193,9 @@ def _staged_curve(
 ) -> Curve:
     the_key = key(rng)
     _check_ties(ties)
-    n_repeats = _integer(n_repeats, "n_repeats", 1)
+    n_repeats = as_integer(n_repeats, "n_repeats", 1)
     if step is not None:
-        step = _integer(step, "step", 1)
+        step = as_integer(step, "step", 1)
     scores = MaskedImage(
         model, image, baseline=baseline, target=target, channel_axis=channel_axis, batch_size=batch_size
     )
@@ -413,7 +413,7 @@ def mu_fidelity(
     """
     the_key = key(rng)
     cells = _pair(grid, "grid")
-    n = _integer(n, "n", 3)
+    n = as_integer(n, "n", 3)
     scores = MaskedImage(model, x, baseline=baseline, target=target, channel_axis=channel_axis, batch_size=batch_size)
     if np.ndim(scores.score) != 0:
         raise ValueError(f"target: the model has {len(scores.score)} outputs, choose one or 'predicted'")
@@ -427,7 +427,7 @@ def mu_fidelity(
             raise ValueError(f"subset: expected a share in (0, 1) or a number of cells, received {subset}")
         size = min(max(round(subset * count), 1), count - 1)
     else:
-        size = _integer(subset, "subset", 1)
+        size = as_integer(subset, "subset", 1)
     if not 1 <= size < count:
         raise ValueError(f"subset: expected at least one and fewer than {count} cells, received {size}")
     label = (np.arange(height) * cells[0] // height)[:, None] * cells[1] + np.arange(width) * cells[1] // width

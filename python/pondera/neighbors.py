@@ -8,7 +8,6 @@ tile size and any instruction set, and duplicates are at distance 0 exactly. A q
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._workers import resolve
-from .arrays import as_array, as_float, as_index, like
+from .arrays import as_array, as_float, as_index, as_integer, like
 from .results import KNN
 
 __all__ = ["LabeledKNN", "NeighborIndex", "knn", "radius_count"]
@@ -158,8 +157,8 @@ class _Points:
     ) -> tuple[NDArray[np.float64], NDArray[np.int64], bool]:
         """Distances in float64, indices, and whether the caller's rows are float32."""
         threads = resolve(workers)
-        k = _positive(k, "k")
-        memory = _positive(max_memory, "max_memory")
+        k = as_integer(k, "k", 1)
+        memory = as_integer(max_memory, "max_memory", 1)
         rows, points, single = self.queries(query, "query", workers)
         skip = self.excluded(exclude, len(rows))
         most = self.n - (1 if skip is not None and skip.max() >= 0 else 0)
@@ -215,18 +214,6 @@ def _as_given(distances: NDArray[np.float64], single: bool) -> NDArray[Any]:
         return distances
     with np.errstate(over="ignore", under="ignore"):
         return distances.astype(np.float32)
-
-
-def _positive(value: Any, name: str) -> int:
-    if isinstance(value, bool):
-        raise TypeError(f"{name}: expected an integer, received {value!r}")
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, received {value!r}") from None
-    if number < 1:
-        raise ValueError(f"{name}: expected a positive integer, received {number}")
-    return number
 
 
 class NeighborIndex:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._workers import resolve
-from .arrays import as_array, as_float, as_index, like
+from .arrays import as_array, as_float, as_index, as_integer, like
 from .random import Key, Purpose, key
 from .results import Estimate
 from .weights import Weights, log_weights_of
@@ -71,14 +71,6 @@ def _moderate(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same weights times a power of two, where their sum could overflow or their share underflow."""
     top = weights.max(initial=0.0)
     return weights if top == 0 or 1e-200 < top < 1e200 else np.ldexp(weights, -int(np.frexp(top)[1]))
-
-
-def _count(n: Any, name: str) -> int:
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise TypeError(f"{name}: expected an integer, received {n!r}")
-    if n < 0:
-        raise ValueError(f"{name}: expected a non-negative integer, received {n}")
-    return int(n)
 
 
 def resample(
@@ -152,7 +144,7 @@ def resample(
     items = values.shape[1]
     if items == 0 and n is None:
         raise ValueError(f"{'log_weights' if logs else 'weights'}: there are no items to draw from")
-    n = items if n is None else _count(n, "n")
+    n = items if n is None else as_integer(n, "n", 0)
     if scheme == "killing" and n != items:
         raise ValueError(f"n: the killing scheme replaces each of the {items} items, received n = {n}")
     if items == 0 and n > 0:
@@ -342,7 +334,7 @@ class AliasTable:
     def draw(self, n: int, *, rng: Any = None, workers: int | None = None) -> Indices:
         """`n` independent indices, int64 ``(n,)``."""
         words = key(rng).words
-        indices: Indices = _core.resampling.alias_draw(self._cells, _count(n, "n"), words, 0, resolve(workers))
+        indices: Indices = _core.resampling.alias_draw(self._cells, as_integer(n, "n", 0), words, 0, resolve(workers))
         return indices
 
 
@@ -387,7 +379,7 @@ def sample_without_replacement(
     raw = _raw(log_weights)
     words = key(rng).words
     rows = log_weights_of(raw)
-    k = _count(k, "k")
+    k = as_integer(k, "k", 0)
     if rows.shape[1] == 0 and k > 0:
         raise ValueError("log_weights: there are no items to draw from")
     positive = np.count_nonzero(~np.isneginf(rows), axis=1)
@@ -438,7 +430,7 @@ class WeightedReservoir:
     """
 
     def __init__(self, k: int, *, rng: Any = None) -> None:
-        self.k = _count(k, "k")
+        self.k = as_integer(k, "k", 0)
         if self.k < 1:
             raise ValueError("k: expected at least 1")
         self._key: Key = key(rng)
@@ -593,7 +585,7 @@ def inclusion_probabilities(weights: ArrayLike, n: int) -> Any:
     w = _plain(weights)
     if w.ndim != 1:
         raise ValueError(f"weights: expected one row, received shape {w.shape}")
-    n = _count(n, "n")
+    n = as_integer(n, "n", 0)
     if len(w) == 0 and n > 0:
         raise ValueError("weights: there are no items to draw from")
     positive = int(np.count_nonzero(w))

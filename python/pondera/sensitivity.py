@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._workers import resolve
-from .arrays import as_float, check_finite, column_names
+from .arrays import as_float, as_integer, check_finite, column_names
 from .random import Key, Purpose, key
 from .results import Interval, ReliabilityWarning, Result, SobolIndices, _check_level, t_interval
 
@@ -51,18 +51,6 @@ def _table() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
 def _directions(d: int) -> NDArray[np.uint64]:
     polynomials, initial = _table()
     return _core.sensitivity.sobol_directions(polynomials[:d], np.ascontiguousarray(initial[:, :d]))
-
-
-def _count(value: Any, name: str, low: int, high: int) -> int:
-    if isinstance(value, bool):
-        raise TypeError(f"{name}: expected an integer, received a bool")
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, received {type(value).__name__}") from None
-    if not low <= number <= high:
-        raise ValueError(f"{name}: expected an integer in [{low}, {high}], received {number}")
-    return number
 
 
 def _choice(value: Any, name: str, known: Any) -> Any:
@@ -137,8 +125,8 @@ def sobol_sequence(
     >>> bool(abs(x.mean() - 0.5) < 1e-4)
     True
     """
-    n, d = _count(n, "n", 0, 2**52), _count(d, "d", 1, DIMENSIONS)
-    start = _count(start, "start", 0, 2**52 - n)
+    n, d = as_integer(n, "n", 0, 2**52), as_integer(d, "d", 1, DIMENSIONS)
+    start = as_integer(start, "start", 0, 2**52 - n)
     _choice(scramble, "scramble", SCRAMBLES)
     kind = np.dtype(dtype)
     if kind not in (np.float32, np.float64):
@@ -336,9 +324,9 @@ def saltelli_design(
         d = len(dists)
     _choice(sampler, "sampler", SAMPLERS)
     _choice(scramble, "scramble", SCRAMBLES)
-    d = _count(d, "d", 1, DIMENSIONS // 2)
-    replicates = _count(replicates, "replicates", 1, 2**20)
-    rows = _rows(_count(n, "n", 2, 2**40), replicates, sampler)
+    d = as_integer(d, "d", 1, DIMENSIONS // 2)
+    replicates = as_integer(replicates, "replicates", 1, 2**20)
+    rows = _rows(as_integer(n, "n", 2, 2**40), replicates, sampler)
     plain = scramble is None and sampler in ("sobol", "halton")
     if sampler == "halton" and scramble == "lms":
         raise ValueError("scramble: Halton points are scrambled by 'owen' (random digit permutations) or None")
@@ -449,7 +437,7 @@ def _groups(groups: Any, names: tuple[str, ...]) -> tuple[tuple[tuple[int, ...],
                     raise ValueError(f"groups: there is no input {item!r}")
                 columns.append(names.index(item))
             else:
-                columns.append(_count(item, "groups", 0, len(names) - 1))
+                columns.append(as_integer(item, "groups", 0, len(names) - 1))
         found.append(tuple(columns))
     if sorted(j for columns in found for j in columns) != list(range(len(names))) or not all(found):
         raise ValueError(
@@ -545,7 +533,7 @@ def sobol_indices(
     )
     _choice(interval, "interval", INTERVALS)
     level = _check_level(level)
-    n_boot = _count(n_boot, "n_boot", 2, 2**24)
+    n_boot = as_integer(n_boot, "n_boot", 2, 2**24)
     if interval == "auto":
         interval = "replicates" if design.replicates > 1 else "bootstrap"
     _check_interval(interval, estimator, design)
@@ -826,7 +814,7 @@ def sobol(
 def _evaluate(func: Callable[..., Any], X: Floats, batch_size: int | None, executor: Executor | None) -> Floats:
     size = 4096 if executor is not None else len(X)
     if batch_size is not None:
-        size = _count(batch_size, "batch_size", 1, 2**62)
+        size = as_integer(batch_size, "batch_size", 1, 2**62)
     chunks = [X[at : at + size] for at in range(0, len(X), size)]
     results = executor.map(func, chunks) if executor is not None else map(func, chunks)
     parts: list[Floats] = []
@@ -900,7 +888,7 @@ def sobol_from_data(
     if len(inputs) != len(outputs):
         raise ValueError(f"y: expected {len(inputs)} outputs, one for each row of X, received {len(outputs)}")
     n, d = inputs.shape
-    n_folds = _count(n_folds, "n_folds", 2, 2**20)
+    n_folds = as_integer(n_folds, "n_folds", 2, 2**20)
     if n < 4 * n_folds:
         raise ValueError(f"X: expected at least {4 * n_folds} rows, four for each of n_folds, received {n}")
     labels = column_names(X, d, names)

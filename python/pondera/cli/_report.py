@@ -69,7 +69,7 @@ def report(
         with _sorted_errors(), progress() as tell:
             reporting: Any = importlib.import_module("pondera.reporting")
 
-            def step(name: str, done_steps: int, total: int) -> None:
+            def step(done_steps: int, total: int, name: str) -> None:
                 tell(done_steps / total, name)
 
             common = {"rng": seed, "workers": workers, "progress": step}

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._progress import meter
 from ..results import Result, write_atomically
 from .tables import InputError
 
@@ -37,7 +38,7 @@ STEPS = (
     "Sobol' indices",
     "document",
 )
-Progress = bool | Callable[[str, int, int], Any]
+Progress = bool | Callable[[int, int, str], Any]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,7 +135,7 @@ def report(
     workers : int, optional
         Threads. No number depends on it.
     progress : bool or callable
-        True for a tqdm bar, or ``progress(step, done, total)``.
+        True for a tqdm bar, or ``progress(done, total, step)``.
 
     Returns
     -------
@@ -308,28 +309,6 @@ def _load(path: str | os.PathLike[str]) -> Any:
 @contextmanager
 def _reporting(progress: Progress) -> Iterator[Callable[[str], None]]:
     """Called with each step's name as it begins."""
-    if progress is False or progress is None:
-        yield lambda name: None
-        return
-    total = len(STEPS)
-    if callable(progress):
-        tell = progress
-
-        def call(name: str) -> None:
-            tell(name, STEPS.index(name), total)
-
-        yield call
-        tell("done", total, total)
-        return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError("progress=True needs tqdm: pip install 'pondera[progress]'") from None
-    with tqdm(total=total) as bar:
-
-        def advance(name: str) -> None:
-            bar.set_description(name)
-            bar.update(STEPS.index(name) - bar.n)
-
-        yield advance
-        bar.update(total - bar.n)
+    with meter(progress) as show:
+        yield lambda step: show(STEPS.index(step), len(STEPS), step)
+        show(len(STEPS), len(STEPS), "done")

@@ -114,10 +114,7 @@ def rise(
     """
     if normalize not in NORMALIZATIONS:
         raise ValueError(f"normalize: expected one of {', '.join(NORMALIZATIONS)}, received {normalize!r}")
-    if isinstance(n_masks, bool) or not isinstance(n_masks, (int, np.integer)):
-        raise TypeError(f"n_masks: expected an integer, received {n_masks!r}")
-    if n_masks < 1:
-        raise ValueError(f"n_masks: expected a positive integer, received {n_masks}")
+    n_masks = po.arrays.as_integer(n_masks, "n_masks", 1)
     key = po.random.key(rng)
     masked = po.MaskedImage(
         model, image, baseline=baseline, target=target, channel_axis=channel_axis, batch_size=batch_size

@@ -8,7 +8,6 @@ Y; (M / N) N_i / (M_i + 1) estimates the ratio p/q of densities there, without a
 from __future__ import annotations
 
 import math
-import operator
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import pondera as po
-from pondera.arrays import as_float, like
+from pondera.arrays import as_float, as_integer, as_number, like
 
 __all__ = ["NeighborCounts", "ensemble_nnr_divergence", "ensemble_weights", "nnr_counts", "nnr_divergence"]
 
@@ -242,13 +241,13 @@ def ensemble_nnr_divergence(
     """
     measure = _measure(kind, alpha, g, ratio_bounds)
     _check_constraint(constraint)
-    cap = _number(weight_cap, "weight_cap")
+    cap = as_number(weight_cap, "weight_cap")
     if not cap > 0:
         raise ValueError(f"weight_cap: expected a positive number, received {weight_cap}")
     low, high = _pair(l_range, "l_range")
     if not 0 < low < high:
         raise ValueError(f"l_range: expected 0 < least < largest, received {l_range}")
-    wanted = _integer(n_members, "n_members")
+    wanted = as_integer(n_members, "n_members")
     problem = _problem(X, Y, metric, n_blocks, rng, workers)
     root = math.sqrt(problem.n)
     k_l = np.floor(np.linspace(low, high, max(wanted, 1)) * root).clip(1, problem.n + problem.m - 1)
@@ -363,7 +362,7 @@ def ensemble_weights(l: ArrayLike, d: int, *, constraint: Constraint = "inverse-
     _check_constraint(constraint)
     wrap = like(l)
     values = as_float(l, "l", ndim=1, finite=True).astype(np.float64)
-    columns = _integer(d, "d")
+    columns = as_integer(d, "d")
     if columns < 1:
         raise ValueError(f"d: expected a positive integer, received {d}")
     if not (values > 0).all():
@@ -428,7 +427,7 @@ class _Measure:
 def _measure(kind: Any, alpha: Any, g: Any, ratio_bounds: Any) -> _Measure:
     if kind not in KINDS:
         raise ValueError(f"kind: expected one of {', '.join(KINDS)}, received {kind!r}")
-    order = _number(alpha, "alpha")
+    order = as_number(alpha, "alpha")
     if kind in ("renyi", "tsallis") and (not order > 0 or order == 1.0):
         remedy = "; kind='kl' is its limit" if order == 1.0 else ""
         raise ValueError(f"alpha: expected a positive order other than 1, received {alpha}{remedy}")
@@ -493,7 +492,7 @@ class _Problem:
         return max(1, min(max(10, round(2 * math.sqrt(min(self.n, self.m)))), (self.n + self.m - 1) // 4))
 
     def check_k(self, k: Any) -> int:
-        number = _integer(k, "k")
+        number = as_integer(k, "k")
         if not 1 <= number <= self.n + self.m - 1:
             raise ValueError(f"k: expected 1 to {self.n + self.m - 1}, the other rows of X and Y; received {number}")
         return number
@@ -516,7 +515,7 @@ class _Problem:
 def _problem(X: Any, Y: Any, metric: Any, n_blocks: Any, rng: Any, workers: int | None) -> _Problem:
     if metric not in METRICS:
         raise ValueError(f"metric: expected one of {', '.join(METRICS)}, received {metric!r}")
-    blocks = _integer(n_blocks, "n_blocks")
+    blocks = as_integer(n_blocks, "n_blocks")
     if not (blocks == 0 or 2 <= blocks <= _MOST_BLOCKS):
         raise ValueError(f"n_blocks: expected 0 or 2 to {_MOST_BLOCKS} blocks, received {n_blocks}")
     key = po.random.key(rng).fold_in("nnr")
@@ -713,25 +712,7 @@ def _constraint_rows(d: int, constraint: str) -> int:
     return {"inverse-k": 2, "inverse-k+2": 3}.get(constraint, d + 1)
 
 
-def _integer(value: Any, name: str) -> int:
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name}: expected an integer, received {value!r}")
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, received {value!r}") from None
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, (bool, str)) or np.ndim(value) != 0:
-        raise TypeError(f"{name}: expected a number, received {value!r}")
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{name}: expected a finite number, received {value}")
-    return number
-
-
 def _pair(value: Any, name: str) -> tuple[float, float]:
     if isinstance(value, str) or np.shape(value) != (2,):
         raise ValueError(f"{name}: expected two numbers, received {value!r}")
-    return _number(value[0], name), _number(value[1], name)
+    return as_number(value[0], name), as_number(value[1], name)
