@@ -162,7 +162,8 @@ def test_batches_are_joined_and_rows_may_be_none(frame):
 
 def test_callables_may_return_tensors_and_series(frame):
     import jax.numpy as jnp
-    import torch
+
+    torch = pytest.importorskip("torch")
 
     X, _ = frame
     np.testing.assert_array_equal(as_predict(lambda Z: Z["a"])(X), X["a"])
@@ -212,7 +213,7 @@ def test_importing_the_adapter_imports_no_model_library():
 
 
 def network(dtype=None):
-    import torch
+    torch = pytest.importorskip("torch")
 
     torch.manual_seed(0)
     model = torch.nn.Sequential(
@@ -222,7 +223,7 @@ def network(dtype=None):
 
 
 def test_modules_run_in_eval_mode_without_gradients_and_get_their_modes_back():
-    import torch
+    torch = pytest.importorskip("torch")
 
     model = network()
     model.train()
@@ -243,7 +244,7 @@ def test_modules_run_in_eval_mode_without_gradients_and_get_their_modes_back():
 
 
 def test_modes_come_back_after_an_exception():
-    import torch
+    torch = pytest.importorskip("torch")
 
     class Fails(torch.nn.Module):
         def __init__(self):
@@ -265,7 +266,7 @@ def test_modes_come_back_after_an_exception():
 
 
 def test_modules_get_their_own_dtype_and_return_float64():
-    import torch
+    torch = pytest.importorskip("torch")
 
     X = np.random.default_rng(0).normal(size=(5, 3))
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
@@ -282,7 +283,7 @@ def test_modules_get_their_own_dtype_and_return_float64():
 
 
 def test_modules_that_return_no_tensor_are_refused():
-    import torch
+    torch = pytest.importorskip("torch")
 
     class Pair(torch.nn.Module):
         def forward(self, X):
@@ -306,6 +307,8 @@ def test_shapley_values_of_a_network_add_up():
 
 @pytest.fixture(scope="module")
 def onnx_files(tmp_path_factory, frame):
+    pytest.importorskip("skl2onnx")
+    pytest.importorskip("onnxruntime")
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
     from sklearn.compose import make_column_transformer
@@ -366,6 +369,7 @@ def test_onnx_models_with_one_input_a_column_take_dataframes(onnx_files, frame):
 
 
 def node_model(nodes, initializers=(), functions=(), opsets=(("", 17),)):
+    pytest.importorskip("onnx")
     from onnx import TensorProto, helper
 
     graph = helper.make_graph(
@@ -380,6 +384,7 @@ def node_model(nodes, initializers=(), functions=(), opsets=(("", 17),)):
 
 
 def test_external_data_is_refused_wherever_it_hides(tmp_path):
+    pytest.importorskip("onnx")
     from onnx import TensorProto, helper
 
     def external(name):
@@ -420,6 +425,7 @@ def test_external_data_is_refused_wherever_it_hides(tmp_path):
 
 
 def test_unknown_operator_domains_are_refused_and_own_functions_are_not(tmp_path):
+    pytest.importorskip("onnx")
     from onnx import helper
 
     path = tmp_path / "m.onnx"
@@ -494,6 +500,7 @@ def test_flipped_bytes_never_break_the_check(tmp_path, onnx_files, seed):
 
 
 def test_skops_files_load_and_unknown_types_are_listed(tmp_path, frame):
+    pytest.importorskip("skops")
     import skops.io
     from sklearn.linear_model import LinearRegression
     from sklearn.preprocessing import FunctionTransformer
@@ -529,6 +536,7 @@ def test_pickle_files_are_refused_unread(tmp_path, name):
 
 
 def test_a_pickle_under_another_name_is_not_run(tmp_path):
+    pytest.importorskip("skops")
     for name in ("m.onnx", "m.skops"):
         (tmp_path / name).write_bytes(pickle.dumps(Bomb()))
         with pytest.raises(ValueError, match="path: "):
