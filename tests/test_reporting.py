@@ -579,7 +579,9 @@ def test_every_file_format_gives_the_same_numbers(tmp_path, suffix):
     first, second = tables.read(path), frame
     one, two = prepared(first, first), prepared(second, second)
     assert [c.kind for c in one.columns] == [c.kind for c in two.columns]
-    np.testing.assert_array_equal(one.reference.codes, two.reference.codes)
+    # pandas 2 reads decimals to the last bit but one, pandas 3 exactly; binary formats are exact.
+    ulps = 0 if suffix in ("parquet", "feather") or int(pd.__version__.partition(".")[0]) >= 3 else 1
+    np.testing.assert_allclose(one.reference.codes, two.reference.codes, rtol=ulps * 2**-52, atol=0)
 
 
 def write(path: Path, text: str) -> Path:

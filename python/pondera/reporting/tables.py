@@ -84,8 +84,7 @@ def read(path: str | os.PathLike[str], label: str = "reference") -> Any:
         if kind == "feather":
             return pd.read_feather(path)
         separator = "\t" if kind == "tsv" else ","
-        # "high", the default of some versions, is off by a bit: a number would depend on the file's format.
-        return pd.read_csv(path, sep=separator, encoding="utf-8-sig", low_memory=False, float_precision="round_trip")
+        return pd.read_csv(path, sep=separator, encoding="utf-8-sig", low_memory=False)
     except InputError:
         raise
     except pd.errors.EmptyDataError:
