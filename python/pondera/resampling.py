@@ -746,7 +746,7 @@ def weighted_quantile(
         raise ValueError(f"values: NaN at {int(np.argmax(np.isnan(v)))}")
     if method == "linear" and np.isinf(v).any():
         raise ValueError("values: infinite values cannot be interpolated; method='inverted_cdf' takes them")
-    level = np.asarray(q, dtype=np.float64)
+    level = as_float(q, "q").astype(np.float64)
     if not ((level >= 0) & (level <= 1)).all():
         raise ValueError("q: expected probabilities in [0, 1]")
     w = np.ones(len(v)) if weights is None else _moderate(_plain(_normalized(weights)))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from ._workers import resolve
-from .arrays import as_float, like
+from .arrays import as_float, as_integer, like
 from .results import Estimate, ReliabilityWarning, Result, WeightWarning
 
 __all__ = [
@@ -504,11 +504,17 @@ def khat_threshold(n: int) -> float:
     Parameters
     ----------
     n : int
-        Number of draws, at least 2.
+        Number of draws.
 
     Returns
     -------
     float
+        -inf for fewer than two draws.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not an integer, or negative.
 
     Examples
     --------
@@ -516,6 +522,7 @@ def khat_threshold(n: int) -> float:
     >>> po.khat_threshold(100), po.khat_threshold(10000)
     (0.5, 0.7)
     """
+    n = as_integer(n, "n", 0)
     if n < 2:
         return -math.inf
     return min(1.0 - 1.0 / math.log10(n), 0.7)
@@ -532,12 +539,19 @@ def min_sample_size(k: float) -> float:
     -------
     float
 
+    Raises
+    ------
+    ValueError
+        For NaN: the tail was not fitted.
+
     Examples
     --------
     >>> import pondera as po
     >>> round(po.min_sample_size(0.5))
     100
     """
+    if math.isnan(k):
+        raise ValueError("k: NaN; a tail that was not fitted says nothing about the sample size")
     return 10.0 ** (1.0 / (1.0 - max(0.0, k))) if k < 1 else math.inf
 
 

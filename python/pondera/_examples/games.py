@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..games import MarginalGame, exact_values
+from ..games import MarginalGame
+from ..games import exact_values as exact
 from ..testing import Example
 
 
@@ -18,7 +19,7 @@ def _model(X: Any) -> Any:
 def shapley() -> Example:
     rng = np.random.default_rng(0)
     game = MarginalGame(_model, rng.normal(size=8), rng.normal(size=(20, 8)))
-    values = np.asarray(exact_values(game).values)
+    values = np.asarray(exact(game).values)
 
     def truth(result: Any) -> None:
         # Of 8 players the largest |t| with some 60 degrees of freedom passes 6 once in a million runs.
@@ -26,3 +27,17 @@ def shapley() -> Example:
         assert abs(result.values.sum() - values.sum()) < 1e-9
 
     return Example(args=(game,), kwargs={"method": "kernel", "budget": 150}, truth=truth)
+
+
+def exact_values() -> Example:
+    """A model of two features and their product: the pair's value is the product's coefficient, halved for each."""
+    game = MarginalGame(_product, np.ones(2), np.zeros((1, 2)))
+
+    def truth(result: Any) -> None:
+        np.testing.assert_allclose(result.values, [3.0, 4.0], rtol=1e-14)  # 1 + 4/2, 2 + 4/2
+
+    return Example(args=(game,), truth=truth)
+
+
+def _product(X: np.ndarray[Any, Any]) -> Any:
+    return X[:, 0] + 2 * X[:, 1] + 4 * X[:, 0] * X[:, 1]

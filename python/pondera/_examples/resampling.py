@@ -76,9 +76,14 @@ def weighted_quantile() -> Example:
     return Example(
         args=(values, np.array([0.1, 0.5, 0.9])),
         kwargs={"weights": values.copy()},
-        data=("values", "weights"),
+        data=("values", "q", "weights"),
         truth=truth,
-        allowed={"values:inf": "an infinite value has its place in the order"},
+        allowed={
+            "values:inf": "an infinite value has its place in the order",
+            "q:empty": "no quantile is asked for",
+            "q:scalar": "one quantile",
+            "q:ndim": "quantiles of any shape",
+        },
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..sensitivity import saltelli_design
+from ..sensitivity import saltelli_design as design_of
 from ..testing import Example
 
 
@@ -20,7 +20,7 @@ def sobol_sequence() -> Example:
 
 
 def sobol_indices() -> Example:
-    design = saltelli_design(1024, 3, sampler="mc", rng=0)
+    design = design_of(1024, 3, sampler="mc", rng=0)
     y = design.X @ np.array([3.0, 4.0, 0.0])
 
     def truth(indices: Any) -> None:
@@ -39,3 +39,26 @@ def sobol_from_data() -> Example:
         np.testing.assert_allclose(indices.first, [0.36, 0.64, 0.0], atol=0.1)  # standard errors of 0.02
 
     return Example(args=(X, y), data=("X", "y"), truth=truth)
+
+
+def saltelli_design() -> Example:
+    def truth(design: Any) -> None:
+        A, B, *mixed = design.X.reshape(5, 64, 3)  # A, B, and A with one column of B
+        for j, AB in enumerate(mixed):
+            expected = A.copy()
+            expected[:, j] = B[:, j]
+            np.testing.assert_array_equal(AB, expected)
+
+    return Example(args=(64, 3), truth=truth)
+
+
+def _linear(X: np.ndarray[Any, Any]) -> Any:
+    return 3 * X[:, 0] + 4 * X[:, 1]
+
+
+def sobol() -> Example:
+    def truth(indices: Any) -> None:
+        for values in (indices.first, indices.total):
+            np.testing.assert_allclose(values, [0.36, 0.64, 0.0], atol=0.02)
+
+    return Example(args=(_linear, [(0.0, 1.0)] * 3), kwargs={"n": 2048}, truth=truth)

@@ -74,3 +74,17 @@ def logsumexp() -> Example:
 
     allowed = {"x:empty": "an empty sum is zero, its logarithm -inf", "x:scalar": "a sum of one", "x:ndim": "all axes"}
     return Example(args=(x,), data=("x",), truth=truth, allowed=allowed)
+
+
+def khat_threshold() -> Example:
+    def truth(result: Any) -> None:
+        assert abs(result - 2 / 3) < 1e-15  # 1 - 1 / log10(1000)
+
+    return Example(args=(1000,), truth=truth)
+
+
+def min_sample_size() -> Example:
+    def truth(result: Any) -> None:
+        assert abs(result - 100) < 1e-12  # 10^(1 / (1 - 0.5))
+
+    return Example(args=(0.5,), truth=truth)
