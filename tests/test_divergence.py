@@ -14,6 +14,7 @@ import pytest
 import pondera as po
 from pondera import divergence
 from pondera.random import key
+from pondera.resampling import deal_blocks
 from reference import divergence as reference
 
 
@@ -106,7 +107,7 @@ def test_the_adaptive_estimator_is_less_biased_at_five_columns():
 def test_the_jackknife_equals_full_recomputation_without_each_block(n, m, k):
     X, Y = samples(n, m, 2)
     the_key = key(7)
-    x_blocks, y_blocks = divergence._deal(n, 20, 0, the_key), divergence._deal(m, 20, 1, the_key)
+    x_blocks, y_blocks = deal_blocks(n, 20, the_key), deal_blocks(m, 20, the_key, 1)
     assert np.ptp(np.bincount(x_blocks)) <= 1
 
     def variance(f, rows, blocks):
@@ -138,7 +139,7 @@ def test_the_jackknife_of_sorted_neighbours_finds_those_outside_a_block_of_near_
     # 20 tight clusters: dealt at random, but a long run of one block among the neighbours must not shorten the list.
     rng = np.random.default_rng(0)
     X = np.repeat(rng.normal(size=(20, 2)) * 100, 12, axis=0) + rng.normal(size=(240, 2))
-    blocks = divergence._deal(240, 3, 0, key(5))
+    blocks = deal_blocks(240, 3, key(5))
     ours = po.entropy_knn(X, 9, n_blocks=3, rng=5)
     left = np.array([po.entropy_knn(X[blocks != b], 9, n_blocks=0).value for b in range(3)])
     assert ours.stderr == pytest.approx(math.sqrt(2 / 3 * ((left - left.mean()) ** 2).sum()), rel=1e-9)
@@ -220,7 +221,7 @@ def test_dropped_duplicates_are_counted_and_left_out():
     kept = np.asarray(rho[:, 4]) > 0
     truth = 2 * np.log(nu[kept, 4] / rho[kept, 4]).mean() + math.log(150 / 199)
     assert ours.value == pytest.approx(float(truth), rel=1e-10)
-    blocks = divergence._deal(200, 20, 0, key(0))
+    blocks = deal_blocks(200, 20, key(0))
     left = [po.kl_divergence(X[blocks != b], Y, duplicates="drop", n_blocks=0).value for b in range(20)]
     truth = math.sqrt(19 / 20 * ((left - np.mean(left)) ** 2).sum())
     assert ours.diagnostics["stderr_x"] == pytest.approx(truth, rel=1e-9)

@@ -24,6 +24,7 @@ from ._workers import resolve
 from .arrays import as_integer, as_number
 from .neighbors import _MEMORY, _Points, _rows
 from .random import Key, Purpose, key
+from .resampling import deal_blocks, jackknife_variance, welch_df
 from .results import Estimate, ReliabilityWarning
 
 __all__ = ["entropy_knn", "kl_divergence", "renyi_divergence"]
@@ -499,13 +500,6 @@ def _kth_distances(
     return _Kth(log_distance, groups, _log(np.ascontiguousarray(without))), index.algorithm
 
 
-def _deal(n: int, n_blocks: int, row: int, the_key: Key) -> NDArray[np.int32]:
-    """The block of each row, in random order."""
-    blocks = np.empty(n, dtype=np.int32)
-    blocks[the_key.stream(Purpose.FOLDS, row).permutation(n)] = np.arange(n) * n_blocks // n
-    return blocks
-
-
 def _block_count(n_blocks: Any, problem: _Problem) -> int:
     blocks = as_integer(n_blocks, "n_blocks")
     if blocks < 0 or blocks == 1:
@@ -530,13 +524,13 @@ def _jackknifed(
     """
     B = _block_count(n_blocks, problem)
     n, m = problem.n, problem.m
-    x_blocks = _deal(n, B, 0, the_key) if B > 1 else None
+    x_blocks = deal_blocks(n, B, the_key).astype(np.int32) if B > 1 else None
     rho, algorithm = _kth_distances(problem, problem.X, k_x, x_blocks)
     sides: list[tuple[_Kth, Any]] = [(rho, x_blocks)]
     none = np.zeros(n)
     log_nu = none
     if problem.Y is not None:
-        y_blocks = _deal(m, B, 1, the_key) if B > 1 else None
+        y_blocks = deal_blocks(m, B, the_key, 1).astype(np.int32) if B > 1 else None
         nu, _ = _kth_distances(problem, problem.Y, k_y, y_blocks)
         sides.append((nu, y_blocks))
         log_nu = nu.log_distance
@@ -573,16 +567,10 @@ def _jackknifed(
         if number == 0:  # the block's own rows leave as well
             totals, counts = totals - np.bincount(blocks, each, B), counts - np.bincount(blocks, valid, B)
         replicates = value_of(totals, counts, n - sizes if number == 0 else n, m if number == 0 else m - sizes)
-        variances.append(_jackknife_variance(replicates))
+        variances.append(jackknife_variance(replicates))
     return _assembled(
         problem, value, variances, B, {"k": k_x if k_x == k_y or not k_y else (k_x, k_y)}, algorithm, zeros
     )
-
-
-def _jackknife_variance(replicates: Floats) -> float:
-    B = len(replicates)
-    deviation = replicates - replicates.mean()
-    return float((B - 1) / B * (deviation * deviation).sum())
 
 
 def _assembled(
@@ -597,7 +585,6 @@ def _assembled(
     if not math.isfinite(value):
         raise ValueError(f"X: the estimate is {value}: the distances overflow or the samples lie too far apart")
     total = sum(variances) if variances else math.nan
-    squares = sum(v * v for v in variances)
     smallest = min(problem.n, problem.m) if problem.Y is not None else problem.n
     diagnostics: dict[str, Any] = {"n": problem.n, "m": problem.m, "d": problem.d, **more, "algorithm": algorithm}
     diagnostics |= {"zero_distances": zeros, "clipped": False, "n_blocks": n_blocks if variances else 0}
@@ -608,8 +595,7 @@ def _assembled(
         value=value,
         stderr=math.sqrt(total),
         n=problem.n,
-        # Welch and Satterthwaite: each variance has n_blocks - 1 degrees of freedom
-        df=(n_blocks - 1.0) * (total * total / squares) if squares > 0 else math.inf,
+        df=welch_df(variances, n_blocks - 1.0),
         diagnostics=diagnostics,
     )
 
@@ -621,7 +607,7 @@ def _adaptive(problem: _Problem, n_blocks: Any, the_key: Key) -> Estimate:
     value, zeros, algorithm = _adaptive_value(problem)
     variances = []
     for number, rows in enumerate((problem.X, problem.Y) if B > 1 else ()):
-        blocks = _deal(len(rows), B, number, the_key)
+        blocks = deal_blocks(len(rows), B, the_key, number)
         without = [
             replace(
                 problem,
@@ -631,7 +617,7 @@ def _adaptive(problem: _Problem, n_blocks: Any, the_key: Key) -> Estimate:
             )
             for b in range(B)
         ]
-        variances.append(_jackknife_variance(np.array([_adaptive_value(part)[0] for part in without])))
+        variances.append(jackknife_variance(np.array([_adaptive_value(part)[0] for part in without])))
     return _assembled(problem, value, variances, B, {}, algorithm, zeros)
 
 

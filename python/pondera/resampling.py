@@ -860,16 +860,34 @@ def jackknife_blocks(statistic: Callable[..., Any], *data: ArrayLike, n_blocks: 
     if not 2 <= n_blocks <= n:
         raise ValueError(f"n_blocks: expected 2 to {n}, received {n_blocks}")
     value = np.asarray(statistic(*arrays), dtype=np.float64)
-    block = np.empty(n, dtype=np.int64)
-    block[the_key.stream(Purpose.FOLDS).permutation(n)] = np.arange(n) * n_blocks // n
+    block = deal_blocks(n, n_blocks, the_key)
     left = np.stack(
         [np.asarray(statistic(*(a[block != b] for a in arrays)), dtype=np.float64) for b in range(n_blocks)]
     )
-    variance = (n_blocks - 1) / n_blocks * ((left - left.mean(axis=0)) ** 2).sum(axis=0)
-    stderr = np.sqrt(variance)
+    stderr = np.sqrt(jackknife_variance(left))
     if value.ndim == 0:
         return Estimate(value=float(value), stderr=float(stderr), n=n, df=n_blocks - 1)
     return Estimate(value=value, stderr=stderr, n=n, df=n_blocks - 1)
+
+
+def deal_blocks(n: int, n_blocks: int, the_key: Key, row: int = 0) -> Indices:
+    """The block of each of `n` rows, dealt in random order: sizes differ by one at most."""
+    blocks = np.empty(n, dtype=np.int64)
+    blocks[the_key.stream(Purpose.FOLDS, row).permutation(n)] = np.arange(n) * n_blocks // n
+    return blocks
+
+
+def jackknife_variance(replicates: NDArray[np.float64]) -> Any:
+    """Variance of a statistic from its values without each block, along the first axis."""
+    deviation = replicates - replicates.mean(axis=0)
+    return (len(replicates) - 1) / len(replicates) * (deviation * deviation).sum(axis=0)
+
+
+def welch_df(variances: Iterable[float], df: float) -> float:
+    """Welch and Satterthwaite's degrees of freedom of a sum of independent variances with `df` each."""
+    parts = list(variances)
+    total, squares = sum(parts), sum(v * v for v in parts)
+    return df * (total * total / squares) if squares > 0 else math.inf
 
 
 def batch_means(x: ArrayLike, *, n_batches: int = 20) -> Estimate:

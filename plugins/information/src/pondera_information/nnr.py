@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import pondera as po
 from pondera.arrays import as_float, as_integer, as_number, like
+from pondera.resampling import deal_blocks, jackknife_variance, welch_df
 
 __all__ = ["NeighborCounts", "ensemble_nnr_divergence", "ensemble_weights", "nnr_counts", "nnr_divergence"]
 
@@ -539,7 +540,7 @@ def _problem(X: Any, Y: Any, metric: Any, n_blocks: Any, rng: Any, workers: int 
     blocks = min(blocks, n, m)
     if blocks < 2:
         blocks = 1  # all of X, all of Y
-    dealt = [_deal(rows, blocks, key, number) for number, rows in enumerate((n, m))]
+    dealt = [deal_blocks(rows, blocks, key, number) for number, rows in enumerate((n, m))]
     group = np.concatenate([dealt[0], blocks + dealt[1]]).astype(np.int16)
     order = key.stream(po.random.Purpose.PERMUTATION).permutation(n + m)
     points = np.concatenate(samples)[order]
@@ -547,13 +548,6 @@ def _problem(X: Any, Y: Any, metric: Any, n_blocks: Any, rng: Any, workers: int 
     place[order] = np.arange(n + m)
     index = po.NeighborIndex(points, metric=metric, workers=workers)
     return _Problem(index, points, place[n:], group[order], group[n:], n, m, blocks, workers)
-
-
-def _deal(rows: int, blocks: int, key: po.random.Key, number: int) -> Counts:
-    """The block of each row, in random order."""
-    out = np.empty(rows, dtype=np.int64)
-    out[key.stream(po.random.Purpose.FOLDS, number).permutation(rows)] = np.arange(rows) * blocks // rows
-    return out
 
 
 # -- estimate and standard error
@@ -603,13 +597,11 @@ def _estimate(
     diagnostics["stderr_method"] = ("jackknife" if exact else "block means") if variances else "none"
     diagnostics["n_blocks"] = B if variances else 0
     diagnostics["algorithm"] = problem.index.algorithm
-    squares = sum(v * v for v in variances)
     return po.Estimate(
         value=0.0 if clipped else value,
         stderr=math.sqrt(total),
         n=n + m,
-        # Welch and Satterthwaite: each variance has n_blocks - 1 degrees of freedom
-        df=(B - 1) * total * total / squares if squares > 0 else math.inf,
+        df=welch_df(variances, B - 1.0),
         diagnostics=diagnostics,
     )
 
@@ -625,18 +617,16 @@ def _variances(
     """Those of leaving out blocks of X and blocks of Y, or the one of means over blocks of Y."""
     B, sizes = problem.n_blocks, problem.sizes()
 
-    def squares(parts: Counts, etas: Floats) -> float:
+    def variance(parts: Counts, etas: Floats) -> float:
         values = np.array([measure.values(part, ks, eta) for part, eta in zip(parts, etas)])
         with np.errstate(invalid="ignore"):  # inf - inf: an unknown standard error
-            replicates = values @ weights
-            deviation = replicates - replicates.mean()
-        return float((deviation * deviation).sum())
+            return float(jackknife_variance(values @ weights))
 
-    if not exact:
-        return [squares(changed, np.full(B, problem.eta)) / ((B - 1) * B)]
-    without_x = squares(changed[:B], problem.m / (problem.n - sizes[:B]))
-    without_y = squares(changed[B:], (problem.m - sizes[B:]) / problem.n)
-    return [(B - 1) / B * without_x, (B - 1) / B * without_y]
+    if not exact:  # of the mean of B independent values, where the jackknife has what is left without each
+        return [variance(changed, np.full(B, problem.eta)) / (B - 1) ** 2]
+    without_x = variance(changed[:B], problem.m / (problem.n - sizes[:B]))
+    without_y = variance(changed[B:], (problem.m - sizes[B:]) / problem.n)
+    return [without_x, without_y]
 
 
 def _leaving_out(problem: _Problem, ks: Counts) -> _Histograms:
