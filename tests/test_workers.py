@@ -68,8 +68,9 @@ def test_container_quota_caps_the_default(monkeypatch):
 def test_ctrl_c_stops_a_kernel_soon(workers):
     code = textwrap.dedent(
         f"""
-        import numpy as np, time
+        import numpy as np, signal, time
         from pondera import _core
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit "ignore"
         x = np.full(100_000_000, 0.5)
         print("ready", flush=True)
         try:
